@@ -1,0 +1,164 @@
+"""Job files: one LabelingJob, the ConfigMaps and Secrets beside it, and one line for each thing that is wrong."""
+
+import base64
+import binascii
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from labelplane_api.documents import Document, load_documents
+from labelplane_api.errors import JobFileError, NodePath, SpecInvalidError
+from labelplane_api.job import API_VERSION, KIND, LabelingJob
+from labelplane_api.validation import validate_job
+
+_LARGEST_FILE_BYTES: Final = 4 * 1024 * 1024
+_KINDS: Final = (KIND, "ConfigMap", "Secret")
+
+
+@dataclass(frozen=True, slots=True)
+class Manifests:
+    """A job and what lies beside it in its file.
+
+    Attributes:
+        job: the one LabelingJob; a status in the file is not read, as the API server does not.
+        config_maps: texts by ConfigMap and key.
+        secrets: texts by Secret and key, decoded; not shown by `repr`.
+    """
+
+    job: LabelingJob
+    config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+
+
+def read_manifests(path: Path) -> Manifests:
+    """Read a job file.
+
+    Raises:
+        JobFileError: the file is missing, unreadable, larger than 4 MiB or no UTF-8, or `parse_manifests` refuses it.
+    """
+    try:
+        if path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise JobFileError([f"{path}: is larger than 4 MiB: a job file holds no data, give its address"])
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise JobFileError([f"{path}: no such file: check the path, or write one with labelplane init"]) from error
+    except UnicodeDecodeError as error:
+        raise JobFileError([f"{path}: is no UTF-8 text (byte {error.start}): save it as UTF-8"]) from error
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise JobFileError([f"{path}: cannot be read ({reason}): give a file that you may read"]) from error
+    return parse_manifests(text, source=path.name)
+
+
+def parse_job(text: str, *, source: str) -> LabelingJob:
+    """Read the one LabelingJob of a job file's text; arguments and errors as in `parse_manifests`."""
+    return parse_manifests(text, source=source).job
+
+
+def parse_manifests(text: str, *, source: str) -> Manifests:
+    """Read a job file's text.
+
+    Args:
+        text: YAML of one or more documents: one LabelingJob, any number of ConfigMaps and Secrets.
+        source: the file's name, as error lines begin.
+
+    Raises:
+        JobFileError: the text is no YAML, holds no job, several, or other kinds, or the job is invalid. The problems
+            of all documents are told together, unless the YAML itself cannot be read.
+    """
+    reader = _ManifestReader(source=source)
+    for document in load_documents(text, source=source):
+        reader.read(document)
+    return reader.finished()
+
+
+class _ManifestReader:
+    """Sorts documents by kind and gathers what is wrong with them."""
+
+    def __init__(self, *, source: str) -> None:
+        self._source = source
+        self._job: LabelingJob | None = None
+        self._job_line: int | None = None
+        self._config_maps: dict[str, Mapping[str, str]] = {}
+        self._secrets: dict[str, Mapping[str, str]] = {}
+        self._problems: list[tuple[int, str]] = []
+
+    def read(self, document: Document) -> None:
+        kind = document.data.get("kind")
+        if kind == KIND:
+            self._read_job(document)
+        elif kind == "ConfigMap":
+            self._keep(document, self._config_maps, self._texts(document, "data"))
+        elif kind == "Secret":
+            decoded = {key: self._decoded(document, key, value) for key, value in self._texts(document, "data").items()}
+            self._keep(document, self._secrets, {**decoded, **self._texts(document, "stringData")})
+        else:
+            self._tell(document, ("kind",), _unread_kind(kind))
+
+    def finished(self) -> Manifests:
+        if self._problems:
+            in_order = sorted(self._problems, key=lambda problem: problem[0])
+            raise JobFileError([f"{self._source}:{line}: {message}" for line, message in in_order])
+        if self._job is None:
+            raise JobFileError([f"{self._source}: holds no {KIND}: add a document with kind: {KIND}"])
+        return Manifests(job=self._job, config_maps=self._config_maps, secrets=self._secrets)
+
+    def _read_job(self, document: Document) -> None:
+        if self._job_line is not None:
+            first = f"the first begins in line {self._job_line}"
+            self._tell(document, (), f"a second {KIND} ({first}): keep one in a file")
+            return
+        self._job_line = document.lines[()]
+        if "apiVersion" not in document.data:
+            self._tell(document, (), f"apiVersion: is missing: add apiVersion: {API_VERSION}")
+        data = {key: value for key, value in document.data.items() if key != "status"}
+        try:
+            self._job = validate_job(data)
+        except SpecInvalidError as error:
+            for problem in error.problems:
+                self._tell(document, problem.path, problem.message)
+
+    def _keep(self, document: Document, kept: dict[str, Mapping[str, str]], texts: Mapping[str, str]) -> None:
+        metadata = document.data.get("metadata")
+        name = metadata.get("name") if isinstance(metadata, dict) else None
+        if not isinstance(name, str) or not name:
+            self._tell(document, ("metadata", "name"), "metadata.name: is missing: add it")
+        elif name in kept:
+            kind = document.data["kind"]
+            self._tell(document, ("metadata", "name"), f"a second {kind} {name}: remove one")
+        else:
+            kept[name] = texts
+
+    def _texts(self, document: Document, member: str) -> dict[str, str]:
+        entries = document.data.get(member) or {}
+        if not isinstance(entries, dict):
+            self._tell(document, (member,), f"{member}: is no object: write keys with texts")
+            return {}
+        for key, value in entries.items():
+            if not isinstance(value, str):
+                self._tell(document, (member, key), f"{member}.{key}: is no text: put it in quotes")
+        return {key: value for key, value in entries.items() if isinstance(value, str)}
+
+    def _decoded(self, document: Document, key: str, value: str) -> str:
+        try:
+            return base64.b64decode("".join(value.split()), validate=True).decode()
+        except (binascii.Error, UnicodeDecodeError):
+            # The value is a secret: it is not shown.
+            self._tell(
+                document, ("data", key), f"data.{key}: is no text in base64: encode it, or move it to stringData"
+            )
+            return ""
+
+    def _tell(self, document: Document, path: NodePath, message: str) -> None:
+        self._problems.append((document.line(path), message))
+
+
+def _unread_kind(kind: Any) -> str:
+    if kind is None:
+        return f"kind: is missing: add kind: {KIND}"
+    close: Sequence[str] = difflib.get_close_matches(str(kind), _KINDS, n=1)
+    if close:
+        return f'kind: "{kind}" is not known: did you mean {close[0]}?'
+    return f'kind: "{kind}" is not read here: keep only {", ".join(_KINDS)} in a job file'

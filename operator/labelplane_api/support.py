@@ -1,0 +1,143 @@
+"""What is valid but not built yet: refused by name, never ignored.
+
+The table lists (path, what of it is not built). A path is JSON names with dots; an absent optional
+object ends it. Whoever builds a field deletes its row.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from labelplane_api.aggregation import AggregationMethod
+from labelplane_api.errors import NotSupportedError
+from labelplane_api.job import LabelingJob
+from labelplane_api.output import DeletionPolicy, ExportFormat
+from labelplane_api.rules import attribute_name
+from labelplane_api.schema import ApiModel
+from labelplane_api.serving import ServingMode
+from labelplane_api.task import TaskType
+
+Refusal = Callable[[Any], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Unbuilt:
+    """A field of which some values are not built.
+
+    Attributes:
+        path: the field, JSON names below the job.
+        is_refused: tells whether a value is not built, and the refusal names the value; None refuses every value but
+            the default.
+    """
+
+    path: str
+    is_refused: Refusal | None = None
+
+
+def _other_than(*built: Any) -> Refusal:
+    return lambda value: value not in built
+
+
+def _in_another_cloud(address: str | None) -> bool:
+    return address is not None and address.startswith(("gs://", "az://"))
+
+
+UNBUILT: Final[tuple[Unbuilt, ...]] = (
+    Unbuilt(
+        "spec.task.type", _other_than(TaskType.IMAGE_CLASSIFICATION, TaskType.TEXT_CLASSIFICATION)
+    ),
+    Unbuilt("spec.dataset.uri", _in_another_cloud),
+    Unbuilt("spec.storage.uri", _in_another_cloud),
+    Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
+    Unbuilt("spec.sources.humans.labelStudio"),
+    Unbuilt("spec.sources.humans.inbox"),
+    Unbuilt("spec.sources.rules"),
+    Unbuilt("spec.sources.knowledgeBases"),
+    Unbuilt("spec.sources.models"),
+    Unbuilt(
+        "spec.aggregation.method",
+        _other_than(AggregationMethod.MAJORITY_VOTE, AggregationMethod.DAWID_SKENE),
+    ),
+    Unbuilt("spec.aggregation.workers"),
+    Unbuilt("spec.model.teacher.weights", _in_another_cloud),
+    Unbuilt("spec.model.student.weights", _in_another_cloud),
+    Unbuilt("spec.model.image"),
+    Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
+    Unbuilt("spec.quality.gates"),
+    Unbuilt("spec.scaling"),
+    Unbuilt("spec.review.deadlineSeconds"),
+    Unbuilt(
+        "spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)
+    ),
+    Unbuilt("spec.output.deletionPolicy", _other_than(DeletionPolicy.RETAIN)),
+    Unbuilt("spec.run.suspend"),
+    Unbuilt("spec.run.activeDeadlineSeconds"),
+    Unbuilt("spec.run.ttlSecondsAfterFinished"),
+    Unbuilt("spec.scheduling"),
+    Unbuilt("spec.podOverrides"),
+)
+"""Everything that is not built yet."""
+
+
+def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
+    """List the fields that the job sets and that are not built yet, with the value where the value is the reason.
+
+    A field that has its default, set or not, is never listed: the API server writes defaults into every object.
+    """
+    return tuple(_shown(found, row) for row in table for found in _refused(job, row))
+
+
+def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:
+    """Refuse a job that uses what is not built yet.
+
+    Raises:
+        NotSupportedError: names every such field, as "not supported yet: spec.quality.gates".
+    """
+    fields = unsupported(job, table=table)
+    if fields:
+        raise NotSupportedError(fields)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A value at a path, with the value that it has by default."""
+
+    path: str
+    value: Any
+    default: Any
+
+
+def _refused(job: LabelingJob, row: Unbuilt) -> Iterator[_Found]:
+    for found in _values(job, row.path):
+        if row.is_refused is None:
+            yield from _differing(found)
+        elif found.value != found.default:
+            values = found.value if isinstance(found.value, tuple) else (found.value,)
+            yield from (replace(found, value=value) for value in values if row.is_refused(value))
+
+
+def _differing(found: _Found) -> Iterator[_Found]:
+    if found.value == found.default:
+        return
+    if not isinstance(found.value, ApiModel) or not isinstance(found.default, ApiModel):
+        yield found
+        return
+    for name, info in type(found.value).model_fields.items():
+        path = f"{found.path}.{info.alias or name}"
+        yield from _differing(_Found(path, getattr(found.value, name), getattr(found.default, name)))
+
+
+def _values(job: ApiModel, path: str) -> Iterator[_Found]:
+    *parents, last = path.split(".")
+    holder: Any = job
+    for name in parents:
+        holder = getattr(holder, attribute_name(type(holder), name))
+        if holder is None:
+            return
+    attribute = attribute_name(type(holder), last)
+    field = type(holder).model_fields[attribute]
+    yield _Found(path, getattr(holder, attribute), field.get_default(call_default_factory=True))
+
+
+def _shown(found: _Found, row: Unbuilt) -> str:
+    return f"{found.path}: {found.value}" if row.is_refused is not None else found.path

@@ -1,0 +1,57 @@
+"""Truth inference from votes, and the service around it.
+
+Names load on first use: `import labelplane_aggregation` costs nothing, and numba loads at the first fit.
+
+Example:
+    >>> from labelplane_aggregation import DawidSkene
+    >>> fit = DawidSkene().fit({"item": ["a", "a"], "annotator": ["x", "y"], "label": ["cat", "cat"]})
+    >>> fit.labels_.to_pylist()
+    ['cat']
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from labelplane_aggregation.errors import AggregationError
+    from labelplane_aggregation.models import (
+        MODELS,
+        ClassPrior,
+        DawidSkene,
+        DuplicateVotes,
+        Fit,
+        MajorityVote,
+        Reliabilities,
+        Reliability,
+        ShrinkTo,
+        TruthModel,
+        VoteMatrix,
+    )
+
+__all__ = [
+    "MODELS",
+    "AggregationError",
+    "ClassPrior",
+    "DawidSkene",
+    "DuplicateVotes",
+    "Fit",
+    "MajorityVote",
+    "Reliabilities",
+    "Reliability",
+    "ShrinkTo",
+    "TruthModel",
+    "VoteMatrix",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = "errors" if name == "AggregationError" else "models"
+    return getattr(import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,82 @@
+"""Errors of the aggregation package.
+
+```
+AggregationError
+├── InvalidVotesError        the votes themselves
+│   ├── MissingColumnError       no column item, annotator or label
+│   ├── EmptyVotesError          no vote at all
+│   ├── NullVoteError            an empty cell
+│   ├── UnknownClassError        an answer outside the task's classes
+│   ├── InvalidWeightError       a weight that is no number in [0, 1e9]
+│   └── DuplicateVoteError       two answers of one annotator to one item, where that is refused
+├── InvalidGoldError         known truth that does not fit the votes
+├── InvalidPriorError        a table of probabilities of wrong shape, or with a row that is none
+└── InvalidSettingError      a model's parameter out of its bounds
+```
+
+All of them are the caller's to mend: none goes away by trying again.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+__all__ = [
+    "AggregationError",
+    "DuplicateVoteError",
+    "EmptyVotesError",
+    "InvalidGoldError",
+    "InvalidPriorError",
+    "InvalidSettingError",
+    "InvalidVotesError",
+    "InvalidWeightError",
+    "MissingColumnError",
+    "NullVoteError",
+    "UnknownClassError",
+]
+
+
+class AggregationError(Exception):
+    """Root of every error this package raises on purpose; `retryable` says whether trying again can help."""
+
+    retryable: ClassVar[bool] = False
+
+
+class InvalidVotesError(AggregationError, ValueError):
+    """The votes cannot be read as (item, annotator, label)."""
+
+
+class MissingColumnError(InvalidVotesError):
+    """The frame lacks a column that every vote needs."""
+
+
+class EmptyVotesError(InvalidVotesError):
+    """There is no vote to aggregate."""
+
+
+class NullVoteError(InvalidVotesError):
+    """A vote has an empty cell; the message names the column and the row."""
+
+
+class UnknownClassError(InvalidVotesError):
+    """A vote answers with something that is none of the classes; the message names the row and the answer."""
+
+
+class InvalidWeightError(InvalidVotesError):
+    """A vote's weight is no finite number from 0 to 1e9; the message names the row and the weight."""
+
+
+class DuplicateVoteError(InvalidVotesError):
+    """One annotator answered one item twice, and duplicates are refused; the message names row, annotator and item."""
+
+
+class InvalidGoldError(AggregationError, ValueError):
+    """Known truth names a class that does not exist, or two classes for one item."""
+
+
+class InvalidPriorError(AggregationError, ValueError):
+    """A table of probabilities has the wrong shape, or a row that is no distribution; the message names the row."""
+
+
+class InvalidSettingError(AggregationError, ValueError):
+    """A model's parameter is out of its bounds; the message names parameter, value and bounds."""

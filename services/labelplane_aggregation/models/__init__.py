@@ -1,0 +1,30 @@
+"""Truth inference: votes in, posteriors and reliabilities out. Pure: no storage, no network, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from labelplane_aggregation.models.dawid_skene import ClassPrior, DawidSkene, ShrinkTo
+from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
+from labelplane_aggregation.models.majority import MajorityVote
+from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
+
+__all__ = [
+    "MODELS",
+    "ClassPrior",
+    "DawidSkene",
+    "DuplicateVotes",
+    "Fit",
+    "MajorityVote",
+    "Reliabilities",
+    "Reliability",
+    "ShrinkTo",
+    "TruthModel",
+    "VoteMatrix",
+]
+
+MODELS: Mapping[str, type[MajorityVote | DawidSkene]] = MappingProxyType(
+    {"MajorityVote": MajorityVote, "DawidSkene": DawidSkene}
+)
+"""Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

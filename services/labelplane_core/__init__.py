@@ -1,0 +1,1 @@
+"""What every labelplane service shares: errors, object storage, the work queue, tables, task kinds, operations, gRPC."""

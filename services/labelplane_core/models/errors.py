@@ -1,0 +1,25 @@
+"""Errors of reading models.
+
+LabelplaneError
+├── BadModel             a model's folder is not one that this version wrote, or was changed since
+└── InvalidInput
+    └── BatchMismatch    a batch does not fit the model's input
+"""
+# ruff: noqa: N818 - the classes are named for what happened, as reasons and canonical codes are.
+
+from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
+
+__all__ = ["BadModel", "BatchMismatch"]
+
+
+class BadModel(LabelplaneError):
+    """A model's files do not match its digest, or its card or graph is not one that this version reads."""
+
+    reason = "BadModel"
+    code = ErrorCode.DATA_LOSS
+
+
+class BatchMismatch(InvalidInput):
+    """A batch's shape or type is not that of the model's input."""
+
+    reason = "BatchMismatch"

@@ -1,0 +1,18 @@
+"""Operations: idempotent, fenced, resumable runs of one stage (architecture, section 6)."""
+
+from labelplane_core.operations.context import OperationContext
+from labelplane_core.operations.record import Failure, Invocation, OperationRecord, OperationState, Outcome, Progress
+from labelplane_core.operations.runner import Body, OperationRunner, RunnerSettings
+
+__all__ = [
+    "Body",
+    "Failure",
+    "Invocation",
+    "OperationContext",
+    "OperationRecord",
+    "OperationRunner",
+    "OperationState",
+    "Outcome",
+    "Progress",
+    "RunnerSettings",
+]

@@ -1,0 +1,113 @@
+"""A service as a process: stores, operations, server, metrics, and a drain on SIGTERM."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from prometheus_client import REGISTRY, start_http_server
+
+from labelplane.operation.v1 import operation_pb2 as pb
+from labelplane.operation.v1.operation_pb2_grpc import add_OperationServiceServicer_to_server
+from labelplane_core.clock import Clock, SystemClock
+from labelplane_core.errors import LabelplaneError
+from labelplane_core.operations import OperationRunner, RunnerSettings
+from labelplane_core.operations.servicer import OperationServicer
+from labelplane_core.rpc import Registration, RpcServer, TlsFiles
+from labelplane_core.settings import ServiceSettings
+from labelplane_core.storage import Layout, ObjectStore, open_store, probe_conditional_put
+
+__all__ = ["Register", "ServiceParts", "operation_registration", "run_service", "service_name"]
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceParts:
+    """What every service is built from: the job's store, its data set, its operations and the time."""
+
+    store: ObjectStore
+    layout: Layout
+    data: ObjectStore
+    operations: OperationRunner
+    clock: Clock
+
+
+Register = Callable[[ServiceParts], Sequence[Registration]]
+"""Builds a service from its parts and says what to serve."""
+
+
+def service_name(file: object, service: str) -> str:
+    """Return a service's full name, from its proto file's descriptor module and its short name."""
+    return str(file.DESCRIPTOR.services_by_name[service].full_name)  # type: ignore[attr-defined]
+
+
+def operation_registration(parts: ServiceParts) -> Registration:
+    """Return the service that reads and stops operations, which every process serves once."""
+    servicer = OperationServicer(parts.operations)
+    return Registration(
+        name=service_name(pb, "OperationService"),
+        add=partial(add_OperationServiceServicer_to_server, servicer),
+    )
+
+
+def run_service(register: Register, *, name: str) -> int:
+    """Run a service until SIGTERM or SIGINT and return the exit code: 0 after a drain, 2 for wrong settings."""
+    try:
+        settings = ServiceSettings.from_environment(os.environ)
+        token = settings.read_token()
+        logging.basicConfig(
+            level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        asyncio.run(_serve(register, settings, token=token, name=name))
+    except LabelplaneError as error:
+        sys.stderr.write(f"labelplane {name}: {error}\n")
+        return 2
+    return 0
+
+
+async def _serve(register: Register, settings: ServiceSettings, *, token: str, name: str) -> None:
+    stopping = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stopping.set)
+    parts = await _open_parts(settings, owner=f"{name}-{uuid.uuid4().hex}")
+    server = RpcServer(
+        [*register(parts), operation_registration(parts)],
+        token=token,
+        clock=parts.clock,
+        registry=REGISTRY,
+        longest_call_seconds=settings.longest_call_seconds,
+    )
+    port = await server.start(settings.listen, tls=_tls_files(settings))
+    if settings.metrics_port:
+        start_http_server(settings.metrics_port)
+    _log.info("%s listens on %s (port %d)", name, settings.listen, port)
+    await stopping.wait()
+    _log.info("%s drains", name)
+    await parts.operations.close(grace_seconds=settings.drain_grace_seconds)
+    await server.stop(grace_seconds=1.0)
+
+
+async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
+    options = settings.store_options()
+    store = open_store(settings.store_uri, options=options)
+    layout, clock = Layout(), SystemClock()
+    await probe_conditional_put(store, key=layout.operation(f"probe/{owner}"))
+    return ServiceParts(
+        store=store,
+        layout=layout,
+        data=open_store(settings.data_uri, options=options, readonly=True),
+        operations=OperationRunner(store, layout, clock=clock, owner=owner, settings=RunnerSettings()),
+        clock=clock,
+    )
+
+
+def _tls_files(settings: ServiceSettings) -> TlsFiles | None:
+    if settings.tls_certificate_file is None or settings.tls_key_file is None:
+        return None
+    return TlsFiles(certificate=settings.tls_certificate_file, key=settings.tls_key_file)

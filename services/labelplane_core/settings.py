@@ -1,0 +1,91 @@
+"""Settings of a service process, from environment variables named LABELPLANE_*."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from labelplane_core.errors import InvalidInput
+from labelplane_core.storage import StoreOptions
+
+__all__ = ["ServiceSettings"]
+
+_PREFIX = "LABELPLANE_"
+
+
+class ServiceSettings(BaseModel):
+    """How a service process listens, whom it trusts and where its data lies.
+
+    Each field is the environment variable LABELPLANE_<FIELD IN CAPITALS>.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    store_uri: str = Field(
+        min_length=1, description="Address of the job's output: s3://bucket/prefix or file:///folder."
+    )
+    data_uri: str = Field(min_length=1, description="Address of the data set, read only.")
+    listen: str = Field(default="0.0.0.0:50051", description="host:port or unix:/path.")  # noqa: S104 - in a pod
+    token_file: Path | None = Field(default=None, description="File with the job's token, one line.")
+    token: str = Field(default="", description="The job's token, when there is no file.")
+    tls_certificate_file: Path | None = Field(default=None, description="PEM chain of this listener.")
+    tls_key_file: Path | None = Field(default=None, description="PEM key of this listener.")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of /metrics; 0 serves none.")
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+    longest_call_seconds: float = Field(default=30.0, gt=0, le=600)
+    drain_grace_seconds: float = Field(default=20.0, ge=0, le=3600)
+    threads: int = Field(default=0, ge=0, le=1024, description="Threads of numeric libraries; 0 takes every core.")
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_path_style: bool = True
+    s3_allow_http: bool = False
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_ca_bundle: Path | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Self:
+        """Return the settings that the environment's LABELPLANE_* variables give; unknown ones are errors.
+
+        Raises:
+            InvalidInput: naming each variable that is missing, unknown or out of bounds.
+        """
+        known = set(cls.model_fields)
+        values = {
+            name.removeprefix(_PREFIX).lower(): value
+            for name, value in environment.items()
+            if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).lower() in known
+        }
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            problems = [f"{_PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+            raise InvalidInput("; ".join(problems)) from error
+
+    def read_token(self) -> str:
+        """Return the job's token.
+
+        Raises:
+            InvalidInput: no token is set, or its file cannot be read.
+        """
+        if self.token_file is not None:
+            try:
+                return self.token_file.read_text(encoding="utf-8").strip()
+            except OSError as error:
+                raise InvalidInput(f"{_PREFIX}TOKEN_FILE {self.token_file}: {error.strerror}") from error
+        if not self.token:
+            raise InvalidInput(f"set {_PREFIX}TOKEN_FILE or {_PREFIX}TOKEN: every call must carry the job's token")
+        return self.token
+
+    def store_options(self) -> StoreOptions:
+        """Return how to reach object storage."""
+        return StoreOptions(
+            endpoint=self.s3_endpoint,
+            region=self.s3_region,
+            path_style=self.s3_path_style,
+            allow_http=self.s3_allow_http,
+            access_key=self.s3_access_key,
+            secret_key=self.s3_secret_key,
+            ca_bundle=self.s3_ca_bundle,
+        )

@@ -1,0 +1,18 @@
+"""Kinds of task behind one interface."""
+
+from labelplane_core.tasks.classification import ClassificationKind
+from labelplane_core.tasks.images import ImageClassification
+from labelplane_core.tasks.kind import DecodedItem, Modality, TaskKind
+from labelplane_core.tasks.registry import TASK_KINDS, task_kind
+from labelplane_core.tasks.texts import TextClassification
+
+__all__ = [
+    "TASK_KINDS",
+    "ClassificationKind",
+    "DecodedItem",
+    "ImageClassification",
+    "Modality",
+    "TaskKind",
+    "TextClassification",
+    "task_kind",
+]

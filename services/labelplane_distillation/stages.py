@@ -1,0 +1,199 @@
+"""Teaching and distilling: who learns from what, who is held out, and what is calibrated on whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import numpy as np
+
+from labelplane_core.features import InputSpec
+from labelplane_distillation.calibration import average_members, fit_temperature
+from labelplane_distillation.folds import Folds, assign_folds, draw_validation
+from labelplane_distillation.items import MAX_WINDOW_BYTES, MAX_WINDOW_ITEMS, StreamedWindows, most_items
+from labelplane_distillation.learning import Examples, Hooks, Inputs, Learner, Problem, Rows, Training
+from labelplane_distillation.losses import Floats
+from labelplane_distillation.requests import TrainRequest
+from labelplane_distillation.selection import TrainingItems
+
+__all__ = ["Course", "ItemSource", "Taught", "distil", "teach"]
+
+VIEWS = 8
+"""Moved copies of an image over which a teacher that was trained with augmentation averages."""
+
+MIN_CALIBRATION_ITEMS = 20
+"""Held-out items below which a student is calibrated on its teacher instead."""
+
+_TEACHER, _STUDENT, _WINDOWS = 1, 2, 3
+
+
+class ItemSource(Protocol):
+    """Encodes items by their row in the index."""
+
+    async def encode(self, rows: Rows, spec: InputSpec) -> Inputs:
+        """Return the encoded items."""
+        ...
+
+    def encode_blocking(self, rows: Rows, spec: InputSpec) -> Inputs:
+        """Do the same, from another thread than the loop's."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Taught:
+    """A trained network with its temperature.
+
+    Attributes:
+        training: the ensemble and how long it took.
+        temperature: what its logits are divided by.
+        views: moved copies that its predictions average over.
+        out_of_fold_rows: rows of labelled items that some member has not seen; empty for a student.
+        out_of_fold: (n, K) their log-probabilities by those members alone.
+    """
+
+    training: Training
+    temperature: float
+    views: int
+    out_of_fold_rows: Rows
+    out_of_fold: Floats
+
+    def predict(self, inputs: Inputs) -> Floats:
+        """Return the (N, K) log-probabilities of the whole ensemble."""
+        return average_members(self.training.ensemble.predict(inputs, views=self.views), self.temperature)
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """Everything that both trainings share.
+
+    Attributes:
+        request: what was asked.
+        items: which items are for what.
+        item_ids: of the labelled items.
+        inputs: labelled items as each network sees them.
+        teacher_spec: how items are encoded for the teacher.
+        student_spec: how items are encoded for the student.
+        folds: of the labelled items, for the teacher.
+        source: where other items come from.
+    """
+
+    request: TrainRequest
+    items: TrainingItems
+    item_ids: list[str]
+    inputs: Mapping[InputSpec, Inputs]
+    teacher_spec: InputSpec
+    student_spec: InputSpec
+    folds: Folds
+    source: ItemSource
+
+    @classmethod
+    def plan(
+        cls,
+        request: TrainRequest,
+        items: TrainingItems,
+        *,
+        item_ids: list[str],
+        inputs: Mapping[InputSpec, Inputs],
+        specs: tuple[InputSpec, InputSpec],
+        source: ItemSource,
+        rng: np.random.Generator,
+    ) -> "Course":
+        """Draw validation items and folds."""
+        is_validation = draw_validation(item_ids, request.validation_share, seed=request.seed) & ~items.is_gold
+        members = request.teacher.members
+        folds = assign_folds(
+            items.targets.argmax(axis=1), is_validation, members=members, held_out=_held_out(members), generator=rng
+        )
+        return cls(request, items, item_ids, inputs, *specs, folds, source)
+
+    @property
+    def validation_rows(self) -> Rows:
+        """Labelled items that nobody is trained on."""
+        return np.flatnonzero(self.folds.fold < 0)
+
+    @property
+    def uses_unlabelled(self) -> bool:
+        """Whether the student sees items without votes."""
+        request = self.request
+        return request.uses_unlabelled and request.mixing.share > 0 and len(self.items.unlabelled) > 0
+
+    def measured_items(self) -> tuple[Rows, Rows, bool]:
+        """Return index rows and classes to measure on, and whether they are gate gold."""
+        if len(self.items.gate) and not self.request.trains_on_gold:
+            return self.items.gate, self.items.gate_classes, True
+        rows = self.validation_rows
+        return self.items.labelled[rows], self.items.targets[rows].argmax(axis=1), False
+
+    def seed(self, purpose: int) -> tuple[int, ...]:
+        """Return the entropy of one purpose's draws."""
+        return (self.request.seed, self.request.round_number, purpose)
+
+
+def teach(course: Course, learner: Learner, hooks: Hooks) -> Taught:
+    """Train the cross-fitted teacher, and calibrate it on what its members say of items that they have not seen."""
+    examples = Examples(course.inputs[course.teacher_spec], course.items.targets, course.items.weights)
+    problem = Problem(
+        examples,
+        member_rows=tuple(course.folds.rows_of(member) for member in range(course.folds.members)),
+        validation_rows=course.validation_rows,
+        seed=course.seed(_TEACHER),
+    )
+    training = learner.fit(problem, hooks)
+    views = VIEWS if course.request.teacher.augment else 1
+    rows, honest = course.folds.pick_out_of_fold(training.ensemble.predict(examples.inputs, views=views))
+    temperature = fit_temperature(honest, examples.targets[rows], examples.weights[rows])
+    return Taught(training, temperature, views, rows, average_members(honest, temperature))
+
+
+def distil(course: Course, teacher: Taught, learner: Learner, hooks: Hooks) -> Taught:
+    """Train the student on posteriors and teacher, and calibrate it on validation items, or else on its teacher."""
+    examples = Examples(
+        course.inputs[course.student_spec],
+        course.items.targets,
+        course.items.weights,
+        teacher=teacher.predict(course.inputs[course.teacher_spec]),
+    )
+    windows = _open_windows(course, teacher) if course.uses_unlabelled else None
+    problem = Problem(
+        examples,
+        member_rows=(np.flatnonzero(course.folds.fold >= 0),) * course.request.student.members,
+        validation_rows=course.validation_rows,
+        mixing=course.request.mixing,
+        unlabelled=windows,
+        seed=course.seed(_STUDENT),
+    )
+    training = learner.fit(problem, hooks)
+    temperature = _calibrate_student(course, training, problem)
+    nothing = np.zeros((0, len(course.request.classes)))
+    return Taught(training, temperature, 1, np.zeros(0, dtype=np.int64), nothing)
+
+
+def _calibrate_student(course: Course, training: Training, problem: Problem) -> float:
+    rows, examples = problem.validation_rows, problem.examples
+    if len(rows) >= MIN_CALIBRATION_ITEMS:
+        logits = training.ensemble.predict(examples.inputs[rows])
+        return fit_temperature(logits, examples.targets[rows], examples.weights[rows])
+    if problem.unlabelled is None:
+        return 1.0
+    # The teacher is calibrated, and neither has seen a label of these items.
+    window = problem.unlabelled.window(0)
+    logits = training.ensemble.predict(window.inputs)
+    return fit_temperature(logits, np.exp(window.teacher), np.ones(len(window.inputs)))
+
+
+def _open_windows(course: Course, teacher: Taught) -> StreamedWindows:
+    encode = course.source.encode_blocking
+    student_limit = most_items(course.student_spec, bytes_at_most=MAX_WINDOW_BYTES)
+    teacher_limit = most_items(course.teacher_spec, bytes_at_most=MAX_WINDOW_BYTES)
+    return StreamedWindows(
+        course.items.unlabelled,
+        encode=partial(encode, spec=course.student_spec),
+        ask_teacher=lambda rows: teacher.predict(encode(rows, course.teacher_spec)),
+        limit=min(MAX_WINDOW_ITEMS, student_limit, teacher_limit),
+        seed=course.seed(_WINDOWS),
+    )
+
+
+def _held_out(members: int) -> int:
+    """Return how many folds each member misses: two, so that every item is judged by two members, where there are enough."""
+    return 2 if members >= 5 else 1

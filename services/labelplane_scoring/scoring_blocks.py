@@ -1,0 +1,57 @@
+"""Scoring a block: the handler that the shard worker calls."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from labelplane_core.features import InputSpec
+from labelplane_core.items import ItemReader
+from labelplane_core.operations import OperationContext
+from labelplane_core.shards import Shard
+from labelplane_core.storage import Layout, ObjectStore
+from labelplane_core.table_store import TableStore
+from labelplane_core.tables import INDEX, SCORES, TableManifest, TablePart
+from labelplane_scoring.inference import InferenceBackend, infer, score_rows
+
+__all__ = ["ScoreBlocks"]
+
+
+@dataclass(slots=True)
+class ScoreBlocks:
+    """Scores the blocks of one index with one model; `parts` fills as they are done."""
+
+    store: ObjectStore
+    layout: Layout
+    tables: TableStore
+    items: ItemReader
+    index: TableManifest
+    backend: InferenceBackend
+    spec: InputSpec
+    classes: tuple[str, ...]
+    context: OperationContext
+    parts: dict[int, TablePart] = field(default_factory=dict)
+
+    async def has_part(self, shard: Shard, block: int) -> bool:
+        """Return whether the block was scored before, by this attempt's earlier owner or by another worker."""
+        return await self.store.exists(self._key(shard, block))
+
+    async def process(self, shard: Shard, block: int) -> None:
+        """Score one block and write its part."""
+        self.context.check()
+        rows = await self.tables.read_part(self._index_key(block), INDEX)
+        items = await self.items.read(rows)
+        output = await asyncio.to_thread(infer, self.backend, self.spec, items)
+        table = await asyncio.to_thread(score_rows, rows, output, self.classes)
+        self.parts[block] = await self.tables.write_part(self._key(shard, block), table, SCORES, block=block)
+        self.context.progress(sum(part.rows for part in self.parts.values()), self.index.rows, "items")
+
+    async def part(self, shard: Shard, block: int) -> TablePart:
+        """Return the part of a block that is done."""
+        if block not in self.parts:
+            self.parts[block] = await self.tables.describe_part(self._key(shard, block), SCORES, block=block)
+        return self.parts[block]
+
+    def _index_key(self, block: int) -> str:
+        return next(part.key for part in self.index.parts if part.block == block)
+
+    def _key(self, shard: Shard, block: int) -> str:
+        return self.layout.round_part(shard.round, shard.stage, shard.attempt, block)

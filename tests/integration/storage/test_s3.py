@@ -1,0 +1,168 @@
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
+
+import pytest
+from faulty_proxy import Fault, FaultyProxy
+from s3_server import S3Server, options_for, running_s3_server
+from store_conformance import StoreConformance
+
+from labelplane_core.errors import (
+    AccessDenied,
+    AlreadyExists,
+    ObjectNotFound,
+    PreconditionFailed,
+    StoreNotFound,
+    StoreRefused,
+    StoreTimeout,
+    StoreUnavailable,
+)
+from labelplane_core.storage import ObjectStore, open_store
+
+_bucket_numbers = count()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    with running_s3_server(tmp_path_factory.mktemp("s3")) as running:
+        yield running
+
+
+@pytest.fixture
+def bucket(server: S3Server) -> str:
+    return server.make_bucket(f"bucket-{next(_bucket_numbers)}")
+
+
+@pytest.fixture
+async def proxy(server: S3Server) -> AsyncIterator[FaultyProxy]:
+    async with FaultyProxy(server.port).running() as running:
+        yield running
+
+
+@pytest.fixture
+def faulty(proxy: FaultyProxy, bucket: str) -> ObjectStore:
+    return open_store(bucket, options=options_for(proxy.endpoint, timeout_seconds=0.4))
+
+
+class TestS3Store(StoreConformance):
+    @pytest.fixture
+    def store(self, server: S3Server, bucket: str) -> ObjectStore:
+        return open_store(bucket, options=server.options)
+
+
+class TestS3StoreBelowAPrefix(StoreConformance):
+    @pytest.fixture
+    def store(self, server: S3Server, bucket: str) -> ObjectStore:
+        return open_store(f"{bucket}/team a/job", options=server.options)
+
+
+async def test_prefixes_keep_jobs_apart(server: S3Server, bucket: str) -> None:
+    one = open_store(f"{bucket}/one", options=server.options)
+    two = open_store(f"{bucket}/two", options=server.options)
+    await one.put("a", b"1")
+
+    assert not await two.exists("a")
+    assert [info.key async for info in open_store(bucket, options=server.options).list()] == ["one/a"]
+
+
+async def test_object_arrives_as_a_plain_file_of_the_server(server: S3Server, bucket: str) -> None:
+    await open_store(bucket, options=server.options).put("a/b", b"hello")
+
+    assert (server.buckets / bucket.removeprefix("s3://") / "a/b").read_bytes() == b"hello"
+
+
+@pytest.mark.parametrize("fault", [Fault.RESET, Fault.BUSY, Fault.LOST_ANSWER, Fault.TRUNCATED, Fault.SILENT], ids=lambda f: f.value)
+async def test_two_faults_in_a_row_are_overcome_by_every_method(proxy: FaultyProxy, faulty: ObjectStore, fault: Fault) -> None:
+    proxy.faults.extend([fault, fault])
+    etag = await faulty.create("a", b"one")
+    proxy.faults.extend([fault, fault])
+    etag = await faulty.replace("a", b"two", etag=etag)
+    proxy.faults.extend([fault, fault])
+    stored = await faulty.get("a")
+    proxy.faults.extend([fault, fault])
+    await faulty.put("a", b"three")
+    proxy.faults.extend([fault] if fault is not Fault.TRUNCATED else [])
+    assert await faulty.exists("a")
+    proxy.faults.extend([fault, fault])
+    await faulty.delete("a")
+
+    assert (stored.data, stored.etag) == (b"two", etag)
+    assert not await faulty.exists("a")
+
+
+async def test_lost_answer_of_a_create_that_another_won_is_a_refusal(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    await faulty.create("owner", b"other")
+    proxy.faults.append(Fault.LOST_ANSWER)
+
+    with pytest.raises(AlreadyExists):
+        await faulty.create("owner", b"me")
+
+
+async def test_lost_answer_of_a_replace_that_another_won_is_a_refusal(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    old = await faulty.create("owner", b"nobody")
+    await faulty.put("owner", b"other")
+    proxy.faults.append(Fault.RESET)
+
+    with pytest.raises(PreconditionFailed):
+        await faulty.replace("owner", b"me", etag=old)
+
+
+@pytest.mark.parametrize(
+    ("fault", "want"),
+    [(Fault.RESET, StoreUnavailable), (Fault.BUSY, StoreUnavailable), (Fault.SILENT, StoreTimeout)],
+    ids=["reset", "busy", "silent"],
+)
+async def test_fault_that_stays_is_raised_after_a_bounded_number_of_calls(
+    proxy: FaultyProxy, faulty: ObjectStore, fault: Fault, want: type[Exception]
+) -> None:
+    proxy.faults.extend([fault] * 10)
+
+    with pytest.raises(want, match="'a'"):
+        await faulty.get("a")
+
+    assert len(proxy.requests) == 4
+
+
+async def test_refusal_is_not_tried_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    with pytest.raises(ObjectNotFound):
+        await faulty.get("absent")
+
+    assert len(proxy.requests) == 1
+
+
+async def test_listing_reports_a_fault(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    proxy.faults.append(Fault.BUSY)
+
+    with pytest.raises(StoreUnavailable):
+        [info async for info in faulty.list()]
+
+
+async def test_absent_bucket_is_named(server: S3Server) -> None:
+    store = open_store("s3://no-such-bucket", options=server.options)
+
+    with pytest.raises(StoreNotFound, match="no-such-bucket"):
+        await store.get("a")
+    with pytest.raises(StoreNotFound, match="no-such-bucket"):
+        await store.put("a", b"1")
+
+
+async def test_wrong_secret_is_an_access_error_without_the_secret(server: S3Server, bucket: str) -> None:
+    store = open_store(bucket, options=options_for(server.endpoint, secret_key="hunter2"))
+
+    with pytest.raises(AccessDenied, match="credentials") as caught:
+        await store.put("a", b"1")
+
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_unreachable_server_is_unavailable(bucket: str) -> None:
+    store = open_store(bucket, options=options_for("http://127.0.0.1:1"))
+
+    with pytest.raises(StoreUnavailable):
+        await store.get("a")
+
+
+async def test_http_endpoint_is_refused_unless_allowed(server: S3Server, bucket: str) -> None:
+    store = open_store(bucket, options=options_for(server.endpoint, allow_http=False))
+
+    with pytest.raises((StoreUnavailable, StoreRefused)):
+        await store.get("a")

@@ -1,0 +1,98 @@
+"""A proxy that damages what passes, one scripted fault a request."""
+
+import asyncio
+import contextlib
+import itertools
+import re
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from enum import Enum
+
+_LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
+_BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+
+
+class Fault(Enum):
+    """What happens to a request."""
+
+    NONE = "it passes"
+    RESET = "the connection is closed before the server sees it"
+    BUSY = "the answer is 503, the server does not see it"
+    LOST_ANSWER = "the server does it, and the answer is lost"
+    TRUNCATED = "the answer ends in the middle of its body"
+    SILENT = "no answer comes"
+
+
+class FaultyProxy:
+    """Passes HTTP requests to a port, each on a connection of its own; `faults` are used up one a request."""
+
+    def __init__(self, upstream_port: int) -> None:
+        self.faults: deque[Fault] = deque()
+        self.requests: list[bytes] = []
+        self._upstream_port = upstream_port
+        self._port = 0
+        self._serving: set[asyncio.Task[None]] = set()
+
+    @property
+    def endpoint(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["FaultyProxy"]:
+        server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self._port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            for task in self._serving:
+                task.cancel()
+            await asyncio.gather(*self._serving, return_exceptions=True)
+            await server.wait_closed()
+
+    def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._serve(reader, writer))
+        self._serving.add(task)
+        task.add_done_callback(self._serving.discard)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            request = await _read_request(reader)
+            self.requests.append(request.split(b"\r\n", 1)[0])
+            fault = self.faults.popleft() if self.faults else Fault.NONE
+            writer.write(await self._answer(fault, request))
+            await writer.drain()
+        except (ConnectionError, asyncio.IncompleteReadError):
+            return
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    async def _answer(self, fault: Fault, request: bytes) -> bytes:
+        match fault:
+            case Fault.RESET:
+                return b""
+            case Fault.BUSY:
+                return _BUSY
+            case Fault.SILENT:
+                await asyncio.sleep(2)
+                return b""
+        answer = await self._pass(request)
+        cut = {Fault.LOST_ANSWER: 0, Fault.TRUNCATED: len(answer) - 10}
+        return answer[: cut.get(fault, len(answer))]
+
+    async def _pass(self, request: bytes) -> bytes:
+        reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream_port)
+        writer.write(request)
+        answer = await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        return answer
+
+
+async def _read_request(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    length = next(itertools.chain((int(match) for match in _LENGTH.findall(head)), [0]))
+    return head + await reader.readexactly(length)
