@@ -58,7 +58,8 @@ class Observed:
 
     Attributes:
         operation: the operation that the status names; None when none was started or its service is away.
-        inbox: None while the aggregation service is away or has no tasks to tell of.
+        inbox: read after the operation, so that the tasks of a finished Review are counted; None while the
+            aggregation service is away.
         unavailable: what could not be reached and why, in words for people; empty when everything could.
     """
 

@@ -1,0 +1,79 @@
+"""Where a run's data and results lie: from the job, the file that it stands in and the flags."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from labelplane_api.job import LabelingJob
+from labelplane_api.load import Manifests
+from labelplane_cli.errors import CliError
+from labelplane_core.storage import ObjectStore, StoreOptions, open_store
+
+__all__ = ["RunAddresses", "resolve_addresses"]
+
+
+@dataclass(frozen=True, slots=True)
+class RunAddresses:
+    """The folder of the run, and the addresses of results and items."""
+
+    folder: Path
+    store_uri: str
+    data_uri: str
+    options: StoreOptions
+
+    def open_store(self) -> ObjectStore:
+        """Return the store of results."""
+        return open_store(self.store_uri, options=self.options)
+
+    def open_data(self) -> ObjectStore:
+        """Return the store of items, read only."""
+        return open_store(self.data_uri, options=self.options, readonly=True)
+
+
+def resolve_addresses(
+    manifests: Manifests, *, beside: Path, data: str | None = None, out: str | None = None
+) -> RunAddresses:
+    """Return the addresses; paths in the job are relative to `beside`, those of flags to the working folder.
+
+    Raises:
+        CliError: the items' folder is not there, or a Secret that the job names is missing.
+    """
+    job = manifests.job
+    data_uri = _address(data, Path()) if data else _address(job.spec.dataset.uri, beside)
+    if data_uri.startswith("file://") and not Path(data_uri.removeprefix("file://")).is_dir():
+        where = data_uri.removeprefix("file://")
+        raise CliError(f"spec.dataset.uri: {where} is no folder: correct it, or give the items' folder with --data")
+    store_uri = _address(out, Path()) if out else _address(job.spec.storage.uri, beside)
+    if store_uri.startswith("file://"):
+        folder = Path(store_uri.removeprefix("file://"))
+    else:
+        folder = Path(f"{job.metadata.name}-run").absolute()
+        store_uri = f"{store_uri.rstrip('/')}/{job.prefix}"
+    return RunAddresses(folder, store_uri, data_uri, _options(job, manifests.secrets))
+
+
+def _address(text: str, beside: Path) -> str:
+    if "://" in text:
+        return text
+    return f"file://{(beside / text).absolute()}"
+
+
+def _options(job: LabelingJob, secrets: Mapping[str, Mapping[str, str]]) -> StoreOptions:
+    storage = job.spec.storage
+    keys: Mapping[str, str] = {}
+    if storage.credentials_secret:
+        if storage.credentials_secret not in secrets:
+            raise CliError(
+                f"spec.storage.credentialsSecret: Secret {storage.credentials_secret} is not in the job file: "
+                "add it there as a further document"
+            )
+        keys = secrets[storage.credentials_secret]
+    return StoreOptions(
+        endpoint=storage.endpoint or "",
+        region=storage.region or "us-east-1",
+        path_style=storage.path_style,
+        access_key=keys.get("AWS_ACCESS_KEY_ID", ""),
+        secret_key=keys.get("AWS_SECRET_ACCESS_KEY", ""),
+        session_token=keys.get("AWS_SESSION_TOKEN", ""),
+        allow_http=(storage.endpoint or "").startswith("http://"),
+    )

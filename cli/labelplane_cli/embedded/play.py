@@ -1,0 +1,68 @@
+"""`labelplane run`: hold the folder, start the services, reconcile until the job is done."""
+
+import uuid
+from contextlib import AsyncExitStack
+
+from labelplane_api.job import LabelingJob
+from labelplane_api.validation import validate_change
+from labelplane_cli.embedded.addresses import RunAddresses
+from labelplane_cli.embedded.connectors import running_connector
+from labelplane_cli.embedded.run_folder import RunFolder, RunState
+from labelplane_cli.embedded.runtime import EmbeddedReconciler, Watcher
+from labelplane_cli.embedded.services import JobStores, running_services
+from labelplane_core.clock import Clock
+from labelplane_operator.requests import Installation
+from labelplane_operator.service_calls import ServiceCalls
+
+__all__ = ["play"]
+
+INSTALLATION_ID = "embedded"
+"""Every laptop is the same installation, so that a folder may be carried from one to another."""
+
+
+async def play(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher) -> LabelingJob:
+    """Run a job until it is complete, has failed or is refused, going on where its folder stands; return it.
+
+    Raises:
+        RunIsLive: another live process runs the folder.
+        CliError: the folder cannot be written, or the job's state there is damaged.
+        SpecInvalidError: the job was changed in a way that a started job does not allow.
+    """
+    folder = RunFolder(addresses.folder)
+    async with AsyncExitStack() as stack:
+        epoch = stack.enter_context(folder.held())
+        address = stack.enter_context(folder.socket())
+        job = continued(job, folder.read_state())
+        stores = JobStores(store=addresses.open_store(), data=addresses.open_data())
+        channel = await stack.enter_async_context(running_services(stores, address=address, clock=clock))
+        await stack.enter_async_context(running_connector(job, stores, channel))
+        reconciler = EmbeddedReconciler(
+            folder,
+            ServiceCalls(channel),
+            installation=Installation(INSTALLATION_ID, epoch),
+            clock=clock,
+            watcher=watcher,
+        )
+        return await reconciler.run(job)
+
+
+def continued(job: LabelingJob, state: RunState | None) -> LabelingJob:
+    """Return the job with the identity and status that its folder keeps, as the API server would give it.
+
+    The generation rises when the spec has changed, and when the job had failed: running it again is asking again.
+
+    Raises:
+        SpecInvalidError: a field was changed that must not change.
+    """
+    if state is None:
+        metadata = job.metadata.model_copy(update={"uid": uuid.uuid4().hex, "generation": 1})
+        return job.model_copy(update={"metadata": metadata})
+    before = LabelingJob.model_validate(
+        {"metadata": job.metadata.model_dump(by_alias=True), "spec": state.spec}
+    ).with_status(state.status)
+    validate_change(before, job)
+    has_failed = any(each.type == "Failed" and each.status == "True" for each in state.status.conditions)
+    is_changed = before.spec != job.spec
+    generation = state.generation + (1 if has_failed or is_changed else 0)
+    metadata = job.metadata.model_copy(update={"uid": state.uid, "generation": generation})
+    return job.model_copy(update={"metadata": metadata}).with_status(state.status)
