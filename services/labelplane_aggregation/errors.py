@@ -14,6 +14,18 @@ AggregationError
 └── InvalidSettingError      a model's parameter out of its bounds
 ```
 
+Of the service, below the errors of labelplane_core that a caller sees as canonical codes:
+
+```
+LabelplaneError
+├── InvalidInput
+│   └── BadDataset           the data set cannot be listed as the job says; names file, line and column
+├── PrefixTaken              another job has claimed the output prefix
+├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
+├── TooManyItemErrors        more items cannot be read than the job allows
+└── NotPrepared              a vote came before the data set was indexed
+```
+
 All of them are the caller's to mend: none goes away by trying again.
 """
 
@@ -21,8 +33,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
+
 __all__ = [
     "AggregationError",
+    "BadDataset",
+    "DatasetChanged",
     "DuplicateVoteError",
     "EmptyVotesError",
     "InvalidGoldError",
@@ -31,7 +47,10 @@ __all__ = [
     "InvalidVotesError",
     "InvalidWeightError",
     "MissingColumnError",
+    "NotPrepared",
     "NullVoteError",
+    "PrefixTaken",
+    "TooManyItemErrors",
     "UnknownClassError",
 ]
 
@@ -80,3 +99,37 @@ class InvalidPriorError(AggregationError, ValueError):
 
 class InvalidSettingError(AggregationError, ValueError):
     """A model's parameter is out of its bounds; the message names parameter, value and bounds."""
+
+
+class BadDataset(InvalidInput):
+    """The data set cannot be listed as the job says; the message names file, line and column."""
+
+    reason = "BadDataset"
+
+
+class PrefixTaken(LabelplaneError):
+    """Another job has claimed the output prefix; the message names it."""
+
+    reason = "PrefixTaken"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class DatasetChanged(LabelplaneError):
+    """The prefix holds an index that was made with other settings of the data set."""
+
+    reason = "DatasetChanged"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class TooManyItemErrors(LabelplaneError):
+    """More items cannot be read than the job allows; the message names the first three."""
+
+    reason = "TooManyItemErrors"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class NotPrepared(LabelplaneError):
+    """Nothing can be voted on before Prepare has indexed the data set."""
+
+    reason = "NotPrepared"
+    code = ErrorCode.FAILED_PRECONDITION

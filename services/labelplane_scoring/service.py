@@ -175,6 +175,8 @@ class ScoringService:
         rng: np.random.Generator,
     ) -> tuple[Rows, Candidates]:
         """Return the rows that the strategy chooses from, and what it knows of them."""
+        if len(rows) == 0:
+            return rows, Candidates(size=0)
         if scores is not None:
             _check_order(index, scores)
             margins = scores.column("margin").to_numpy()[rows]
@@ -207,7 +209,7 @@ def _raw_spec(modality: Modality) -> InputSpec:
     """Return how a cold start sees items, before any model."""
     if modality is Modality.TEXT:
         return InputSpec(kind=InputKind.HASHED_NGRAMS, dims=1024)
-    return InputSpec(kind=InputKind.PIXELS, height=16, width=16, channels=1)
+    return InputSpec(kind=InputKind.PIXELS, height=16, width=16, channels=3)
 
 
 def _refused(error: ScoringError, rows: Rows, index: pa.Table) -> InvalidInput:

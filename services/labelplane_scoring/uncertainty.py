@@ -37,7 +37,8 @@ def entropy(probabilities: npt.ArrayLike, *, threads: int | None = None) -> Floa
     """Shannon entropy of each row, in nats: -sum_k p_k ln p_k, with 0 ln 0 = 0.
 
     The logarithm is a polynomial on float32 bits (float64 input is rounded to float32 on the way): the result is within
-    2e-6 of the float64 value of the same row for up to 10,000 classes. Rows are not normalised again.
+    2e-6 of the float64 value of the same row for up to 10,000 classes (tested; 8e-7 is the most seen for 100). Rows
+    are not normalised again.
 
     Args:
         probabilities: (N, K), K >= 1; each row not negative, summing to 1 within `SUM_TOLERANCE`.

@@ -9,10 +9,7 @@ from training_job import DIGITS, TrainMessage, serving, write_digits
 from labelplane.operation.v1 import operation_pb2 as operation_pb
 from labelplane_core.features import InputSpec
 from labelplane_core.models import OnnxModel, read_model
-from labelplane_core.table_store import TableStore
-from labelplane_core.tables import to_matrix
 from labelplane_core.tasks import task_kind
-from labelplane_distillation.predictions import PREDICTIONS
 
 SUCCEEDED = operation_pb.OPERATION_STATE_SUCCEEDED
 NEURAL = {"members": 5, "epochs": 12, "learning_rate": 6e-3, "augment": True}

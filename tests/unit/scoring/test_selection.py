@@ -43,5 +43,5 @@ def test_a_tie_at_the_threshold_is_drawn_evenly_in_large_pools() -> None:
 
 
 def test_ties_above_the_threshold_come_in_random_order() -> None:
-    firsts = {int(top_n(np.array([1.0, 1.0, 1.0, 0.0]), 3, rng=np.random.default_rng(seed))[0]) for seed in range(50)}
+    firsts = {int(top_n(np.array([1.0, 1.0, 1.0, 0.0]), 4, rng=np.random.default_rng(seed))[0]) for seed in range(50)}
     assert firsts == {0, 1, 2}

@@ -120,6 +120,15 @@ def test_the_first_bad_row_is_named_with_its_fault(
 
 
 @pytest.mark.parametrize("measure", MEASURES)
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_negative_entry_is_found_where_the_sum_is_right(measure: Callable[..., Any], dtype: Any) -> None:
+    p = random_rows(50, 3, dtype=dtype)
+    p[23] = [0.75, 0.5, -0.25]
+    with pytest.raises(BadProbabilitiesError, match="row 23 is negative at class 2"):
+        measure(p)
+
+
+@pytest.mark.parametrize("measure", MEASURES)
 def test_the_first_bad_row_is_named_whatever_the_threads(measure: Callable[..., Any]) -> None:
     p = random_rows(9000, 128)
     p[[2000, 4000, 8999], [5, 6, 7]] = [np.nan, -1.0, 3.0]

@@ -1,0 +1,198 @@
+"""From the messages of the aggregation service to its requests."""
+
+from collections.abc import Iterable
+
+from labelplane.aggregation.v1 import aggregation_pb2 as pb
+from labelplane.task.v1 import task_pb2
+from labelplane_aggregation.models import MODELS
+from labelplane_aggregation.requests import (
+    Acceptance,
+    AggregateRequest,
+    Dataset,
+    DatasetFormat,
+    FinalizeRequest,
+    Inference,
+    Ownership,
+    Predictions,
+    PrepareRequest,
+    Provenance,
+    ReviewRequest,
+    RoundRefs,
+    StageRef,
+    Task,
+    VoteRequest,
+)
+from labelplane_core.errors import InvalidInput
+from labelplane_core.task_messages import classes_from_proto, kind_from_proto, share_from_proto
+from labelplane_report.export import export_format
+
+__all__ = ["aggregate_request", "finalize_request", "prepare_request", "review_request", "vote_request"]
+
+_MAX_VOTES_PER_ITEM = 25
+_MAX_ITERATIONS = 10_000
+_MAX_METADATA_FIELDS = 32
+_LEAST_CONFIDENCE = 0.5
+_CLASS_PRIORS = {"": "learned", "Learned": "learned", "Uniform": "uniform"}
+
+
+def prepare_request(message: pb.StartPrepareRequest) -> PrepareRequest:
+    """Return the request, or raise `InvalidInput` naming the field that is wrong."""
+    owner = message.ownership
+    if not owner.name:
+        raise InvalidInput("ownership.name must be set: it claims the output prefix")
+    return PrepareRequest(
+        task=_task(message.task),
+        dataset=_dataset(message.dataset),
+        ownership=Ownership(owner.installation, owner.namespace, owner.name, adopt=owner.adopt),
+        seed=message.seed,
+    )
+
+
+def vote_request(message: pb.StartVoteRequest) -> VoteRequest:
+    """Return the request, or raise `InvalidInput` naming the field that is wrong."""
+    return VoteRequest(
+        round_number=message.round.number,
+        attempt=message.round.attempt,
+        task=_task(message.task),
+        index_ref=_reference("index_ref", message.index_ref),
+        previous_votes_ref=message.previous_votes_ref,
+    )
+
+
+def aggregate_request(message: pb.StartAggregateRequest) -> AggregateRequest:
+    """Return the request, or raise `InvalidInput` naming the field that is wrong."""
+    has_model = message.HasField("model_predictions")
+    return AggregateRequest(
+        round_number=message.round.number,
+        attempt=message.round.attempt,
+        task=_task(message.task),
+        index_ref=_reference("index_ref", message.index_ref),
+        votes_ref=_reference("votes_ref", message.votes_ref),
+        inference=_inference(message.inference),
+        predictions=_predictions(message.model_predictions) if has_model else None,
+    )
+
+
+def review_request(message: pb.StartReviewRequest) -> ReviewRequest:
+    """Return the request, or raise `InvalidInput` naming the field that is wrong."""
+    if not 1 <= message.votes_per_item <= _MAX_VOTES_PER_ITEM:
+        raise InvalidInput(f"votes_per_item must be from 1 to {_MAX_VOTES_PER_ITEM}, got {message.votes_per_item}")
+    return ReviewRequest(
+        round_number=message.round.number,
+        attempt=message.round.attempt,
+        task=_task(message.task),
+        index_ref=_reference("index_ref", message.index_ref),
+        selection_ref=_reference("selection_ref", message.selection_ref),
+        votes_per_item=message.votes_per_item,
+        suggestion_hidden_share=share_from_proto("suggestion_hidden_share", message.suggestion_hidden_share),
+        seed=message.seed,
+        stages=_stages(message.stages),
+    )
+
+
+def finalize_request(message: pb.StartFinalizeRequest) -> FinalizeRequest:
+    """Return the request, or raise `InvalidInput` naming the field that is wrong."""
+    has_model = message.HasField("model_predictions")
+    for name in message.formats:
+        export_format(name)
+    return FinalizeRequest(
+        round_number=message.round.number,
+        attempt=message.round.attempt,
+        task=_task(message.task),
+        dataset=_dataset(message.dataset),
+        index_ref=_reference("index_ref", message.index_ref),
+        votes_ref=_reference("votes_ref", message.votes_ref),
+        inference=_inference(message.inference),
+        predictions=_predictions(message.model_predictions) if has_model else None,
+        model_ref=message.model_ref,
+        acceptance=_acceptance(message.acceptance),
+        formats=tuple(message.formats),
+        rounds=tuple(
+            RoundRefs(each.number, each.votes, each.posteriors_ref, each.scores_ref) for each in message.rounds
+        ),
+        provenance=_provenance(message.provenance),
+        stages=_stages(message.stages),
+    )
+
+
+def _task(message: task_pb2.Task) -> Task:
+    return Task(kind=kind_from_proto(message), classes=classes_from_proto(message))
+
+
+def _reference(name: str, value: str) -> str:
+    if not value:
+        raise InvalidInput(f"{name} must be set")
+    return value
+
+
+def _dataset(message: pb.Dataset) -> Dataset:
+    known = {each.value for each in DatasetFormat}
+    if (message.format or "Auto") not in known:
+        raise InvalidInput(f"dataset.format {message.format!r} is none of {', '.join(sorted(known))}")
+    if len(message.metadata_fields) > _MAX_METADATA_FIELDS:
+        raise InvalidInput(f"dataset.metadata_fields must be at most {_MAX_METADATA_FIELDS}")
+    return Dataset(
+        format=DatasetFormat(message.format or "Auto"),
+        index=message.index,
+        id_field=message.id_field,
+        item_field=message.item_field,
+        gold_field=message.gold_field,
+        gold_gate_share=share_from_proto("dataset.gold_gate_share", message.gold_gate_share),
+        metadata_fields=tuple(message.metadata_fields),
+        max_item_errors=message.max_item_errors,
+    )
+
+
+def _inference(message: pb.Inference) -> Inference:
+    if message.method not in MODELS:
+        raise InvalidInput(f"inference.method {message.method!r} is none of {', '.join(MODELS)}")
+    parameters = _dawid_skene(message.dawid_skene) if message.method == "DawidSkene" else {}
+    return Inference(method=message.method, parameters=parameters, seed=message.seed)
+
+
+def _dawid_skene(message: pb.DawidSkene) -> dict[str, object]:
+    where = "inference.dawid_skene"
+    if not 1 <= message.max_iterations <= _MAX_ITERATIONS:
+        raise InvalidInput(f"{where}.max_iterations must be from 1 to {_MAX_ITERATIONS}, got {message.max_iterations}")
+    if not (message.tolerance >= 0 and message.shrinkage_mass >= 0):
+        raise InvalidInput(f"{where}.tolerance and shrinkage_mass must be at least 0")
+    if message.class_prior not in _CLASS_PRIORS:
+        raise InvalidInput(f"{where}.class_prior {message.class_prior!r} must be Learned or Uniform")
+    return {
+        "max_iterations": message.max_iterations,
+        "tolerance": message.tolerance,
+        "shrinkage_mass": message.shrinkage_mass,
+        "class_prior": _CLASS_PRIORS[message.class_prior],
+    }
+
+
+def _predictions(message: pb.ModelPredictions) -> Predictions:
+    return Predictions(out_of_fold_ref=message.out_of_fold_ref, scores_ref=message.scores_ref)
+
+
+def _stages(messages: Iterable[pb.StageOperation]) -> tuple[StageRef, ...]:
+    return tuple(StageRef(stage=each.stage, request_id=each.request_id) for each in messages)
+
+
+def _acceptance(message: pb.Acceptance) -> Acceptance:
+    if message.enabled and not _LEAST_CONFIDENCE <= message.confidence < 1:
+        raise InvalidInput(f"acceptance.confidence must be at least 0.5 and below 1, got {message.confidence}")
+    return Acceptance(
+        is_enabled=message.enabled,
+        maximum_risk=share_from_proto("acceptance.maximum_risk", message.maximum_risk),
+        confidence=message.confidence,
+    )
+
+
+def _provenance(message: pb.Provenance) -> Provenance:
+    return Provenance(
+        job_yaml=message.job_yaml,
+        truth_field=message.truth_field,
+        currency=message.currency,
+        price_per_vote=message.price_per_vote,
+        cpu_seconds=message.cpu_seconds,
+        gpu_seconds=message.gpu_seconds,
+        money=message.money,
+        stop_reason=message.stop_reason,
+        stop_message=message.stop_message,
+    )
