@@ -6,7 +6,7 @@ PyYAML scans and composes; scalars are resolved here, because PyYAML by itself m
 
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -75,7 +75,9 @@ def load_documents(text: str, *, source: str) -> list[Document]:
             the text up beyond 100,000 nodes.
     """
     try:
-        return [_document(node, source=source) for node in _nodes(text) if not _is_empty(node)]
+        # The base loader gives every scalar as its text: it resolves nothing.
+        nodes = list(yaml.compose_all(text, Loader=yaml.BaseLoader))
+        return [_document(node, source=source) for node in nodes if not _is_empty(node)]
     except yaml.MarkedYAMLError as error:
         raise JobFileError([_marked_line(error, source=source)]) from error
     except yaml.reader.ReaderError as error:
@@ -83,20 +85,12 @@ def load_documents(text: str, *, source: str) -> list[Document]:
         raise JobFileError([f"{source}:{line}: holds a character that YAML does not allow: remove it"]) from error
 
 
-def _nodes(text: str) -> Iterator[yaml.Node]:
-    # The base loader gives every scalar as its text: it resolves nothing.
-    loader = yaml.BaseLoader(text)
-    try:
-        while loader.check_node():
-            node = loader.get_node()
-            if node is not None:
-                yield node
-    finally:
-        loader.dispose()
-
-
 def _is_empty(node: yaml.Node) -> bool:
     return isinstance(node, yaml.ScalarNode) and node.style is None and node.value in ("", "~", "null")
+
+
+def _is_merge(key_node: yaml.Node) -> bool:
+    return isinstance(key_node, yaml.ScalarNode) and key_node.style is None and key_node.value == _MERGE_KEY
 
 
 def _document(node: yaml.Node, *, source: str) -> Document:
@@ -143,13 +137,14 @@ class _Reading:
     def _mapping(self, node: yaml.MappingNode, path: NodePath) -> dict[str, Any]:
         merged: dict[str, Any] = {}
         own: dict[str, Any] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                self._tell(key_node, path, "a key is a single word: write it on one line")
-            elif key_node.value == _MERGE_KEY and key_node.style is None:
+        # Merged fields come first, wherever << stands, so that the lines of the object's own keys are kept.
+        for key_node, value_node in sorted(node.value, key=lambda entry: not _is_merge(entry[0])):
+            if _is_merge(key_node):
                 merged = {**self._merged(value_node, path), **merged}
-            else:
+            elif isinstance(key_node, yaml.ScalarNode):
                 self._entry(own, key_node, value_node, path)
+            else:
+                self._tell(key_node, path, "a key is a single word: write it on one line")
         return {**merged, **own}
 
     def _entry(self, own: dict[str, Any], key_node: yaml.ScalarNode, value_node: yaml.Node, path: NodePath) -> None:

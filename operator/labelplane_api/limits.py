@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from labelplane_api.schema import ApiModel, Bool, ClassName, Currency, Float, Int, group, mapping, option
+from labelplane_api.schema import ApiModel, Bool, Currency, FieldName, Float, Int, group, mapping, option
 
 _Share = Annotated[float, Field(strict=True, ge=0, le=1)]
 
@@ -88,7 +88,7 @@ class Gates(ApiModel):
     minimum_gold_accuracy: Float | None = option(
         "minimumGoldAccuracy is the least share of right labels on gate gold.", None, ge=0, le=1
     )
-    minimum_class_accuracy: dict[ClassName, _Share] = mapping(
+    minimum_class_accuracy: dict[FieldName, _Share] = mapping(
         "minimumClassAccuracy is the same for single classes, by their name.", max_length=1000
     )
 

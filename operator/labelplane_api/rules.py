@@ -40,14 +40,6 @@ _CEL_RESERVED = frozenset(
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken rule: the field it is told at, relative to the model, and the text that follows the field's path."""
-
-    field: str
-    text: str
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
 class Rule:
     """A condition that every object of a model class fulfils.
 
@@ -64,6 +56,14 @@ class Rule:
     check: Callable[[Any], str | None]
     cel: str | None = None
     extension: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Violation:
+    """A broken rule, and the text that follows the path of its field."""
+
+    rule: Rule
+    text: str
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -85,8 +85,8 @@ class TransitionRule:
 
 def violations(model: BaseModel, rules: Sequence[Rule]) -> tuple[Violation, ...]:
     """Check every rule and return those that do not hold, in the order of the rules."""
-    texts = ((rule.field, rule.check(model)) for rule in rules)
-    return tuple(Violation(field=name, text=text) for name, text in texts if text is not None)
+    texts = ((rule, rule.check(model)) for rule in rules)
+    return tuple(Violation(rule=rule, text=text) for rule, text in texts if text is not None)
 
 
 def value_at(model: Any, path: str) -> Any:

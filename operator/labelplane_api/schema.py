@@ -114,7 +114,7 @@ class ApiModel(BaseModel):
     def _check_rules(self) -> Self:
         broken = violations(self, self.checks)
         if broken:
-            text = "; ".join(f"{violation.field}{violation.text}".removeprefix(": ") for violation in broken)
+            text = "; ".join(f"{violation.rule.field}{violation.text}".removeprefix(": ") for violation in broken)
             raise PydanticCustomError(RULE_ERROR, "{text}", {"text": text, "violations": broken})
         return self
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
-from labelplane_api.rules import Rule, at_least_one, exactly_one, unique_items
+from labelplane_api.rules import Rule, TransitionRule, at_least_one, exactly_one, immutable, unique_items
 from labelplane_api.schema import (
     Address,
     ApiModel,
@@ -108,6 +108,7 @@ class SimulatedCrowd(ApiModel):
     )
 
     checks: ClassVar[tuple[Rule, ...]] = (unique_items("annotators", key="name"),)
+    transitions: ClassVar[tuple[TransitionRule, ...]] = (immutable("seed"),)
 
 
 class FilesConnector(ApiModel):
@@ -281,14 +282,14 @@ class WordNet(ApiModel):
     """The hyponyms of given synsets."""
 
     uri: Address = option("uri is the folder of the WordNet database files.")
-    synsets: dict[ClassName, Text] = mapping("synsets gives each class its synset, as in dog.n.01.", max_length=1000)
+    synsets: dict[FieldName, Text] = mapping("synsets gives each class its synset, as in dog.n.01.", max_length=1000)
 
 
 class Wikipedia(ApiModel):
     """Titles and redirects of Wikipedia's pages, by category."""
 
     uri: Address = option("uri is the dump file.")
-    categories: dict[ClassName, Text] = mapping("categories gives each class its category.", max_length=1000)
+    categories: dict[FieldName, Text] = mapping("categories gives each class its category.", max_length=1000)
 
 
 class KnowledgeBaseSource(ApiModel):

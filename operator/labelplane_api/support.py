@@ -43,9 +43,7 @@ def _in_another_cloud(address: str | None) -> bool:
 
 
 UNBUILT: Final[tuple[Unbuilt, ...]] = (
-    Unbuilt(
-        "spec.task.type", _other_than(TaskType.IMAGE_CLASSIFICATION, TaskType.TEXT_CLASSIFICATION)
-    ),
+    Unbuilt("spec.task.type", _other_than(TaskType.IMAGE_CLASSIFICATION, TaskType.TEXT_CLASSIFICATION)),
     Unbuilt("spec.dataset.uri", _in_another_cloud),
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
@@ -66,9 +64,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.quality.gates"),
     Unbuilt("spec.scaling"),
     Unbuilt("spec.review.deadlineSeconds"),
-    Unbuilt(
-        "spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)
-    ),
+    Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.output.deletionPolicy", _other_than(DeletionPolicy.RETAIN)),
     Unbuilt("spec.run.suspend"),
     Unbuilt("spec.run.activeDeadlineSeconds"),

@@ -68,8 +68,12 @@ def _problems(details: ErrorDetails) -> Iterator[Problem]:
     path = _json_path(details["loc"])
     if details["type"] == RULE_ERROR:
         for violation in details["ctx"]["violations"]:
-            where = (*path, *violation.field.split(".")) if violation.field else path
+            field = violation.rule.field
+            where = (*path, *field.split(".")) if field else path
             yield Problem(path=where, message=f"{path_text(where)}{violation.text}")
+        return
+    if details["type"] == "too_short" and len(details["input"]) >= details["ctx"]["min_length"]:
+        # pydantic counts entries that are valid themselves; the others are told one by one.
         return
     tell = _TEXTS.get(details["type"], _anything_else)
     yield Problem(path=path, message=f"{path_text(path) or 'the document'}: {tell(details)}")
@@ -146,15 +150,19 @@ def _no_list(details: ErrorDetails) -> str:
 
 
 def _too_low(details: ErrorDetails) -> str:
-    bound = details["ctx"].get("ge", details["ctx"].get("gt"))
+    bound: float = details["ctx"].get("ge", details["ctx"].get("gt", 0))
     least = "more than " if "gt" in details["ctx"] else ""
-    return f"{_shown(details['input'])} is too low: give {least}{bound}{'' if least else ' or more'}"
+    return f"{_shown(details['input'])} is too low: give {least}{_number(bound)}{'' if least else ' or more'}"
 
 
 def _too_high(details: ErrorDetails) -> str:
-    bound = details["ctx"].get("le", details["ctx"].get("lt"))
+    bound: float = details["ctx"].get("le", details["ctx"].get("lt", 0))
     most = "less than " if "lt" in details["ctx"] else ""
-    return f"{_shown(details['input'])} is too high: give {most}{bound}{'' if most else ' or less'}"
+    return f"{_shown(details['input'])} is too high: give {most}{_number(bound)}{'' if most else ' or less'}"
+
+
+def _number(bound: float) -> str:
+    return str(int(bound)) if float(bound).is_integer() else str(bound)
 
 
 def _too_few(details: ErrorDetails) -> str:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from enum import Enum
 
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
+_ETAG = re.compile(rb"(^etag: *\"?)[0-9a-f]{32}", re.IGNORECASE | re.MULTILINE)
 _BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -22,6 +23,10 @@ class Fault(Enum):
     LOST_ANSWER = "the server does it, and the answer is lost"
     TRUNCATED = "the answer ends in the middle of its body"
     SILENT = "no answer comes"
+    DAMAGED = "a byte of the answer's body is wrong"
+    DAMAGED_UPLOAD = "a byte of the request's body is wrong"
+    OTHER_ETAG = "the ETag is no checksum"
+    OTHER_ETAG_DAMAGED = "the ETag is no checksum, and a byte of the answer's body is wrong"
 
 
 class FaultyProxy:
@@ -79,7 +84,11 @@ class FaultyProxy:
             case Fault.SILENT:
                 await asyncio.sleep(2)
                 return b""
-        answer = await self._pass(request)
+        answer = await self._pass(_flip_last(request) if fault is Fault.DAMAGED_UPLOAD else request)
+        if fault in {Fault.OTHER_ETAG, Fault.OTHER_ETAG_DAMAGED}:
+            answer = _ETAG.sub(rb"\g<1>" + b"0" * 32, answer)
+        if fault in {Fault.DAMAGED, Fault.OTHER_ETAG_DAMAGED}:
+            answer = _flip_last(answer)
         cut = {Fault.LOST_ANSWER: 0, Fault.TRUNCATED: len(answer) - 10}
         return answer[: cut.get(fault, len(answer))]
 
@@ -90,6 +99,10 @@ class FaultyProxy:
         writer.close()
         await writer.wait_closed()
         return answer
+
+
+def _flip_last(message: bytes) -> bytes:
+    return message[:-1] + bytes([message[-1] ^ 1])
 
 
 async def _read_request(reader: asyncio.StreamReader) -> bytes:

@@ -1,4 +1,4 @@
-"""What every work queue must do; a subclass gives fixtures `queue` and `clock` and the limits 60 s, 3 failures, 10 lost leases."""
+"""What every work queue must do; a subclass gives fixtures `queue`, with `LIMITS`, and `clock`."""
 
 import asyncio
 
@@ -72,7 +72,9 @@ class QueueConformance:
 
         assert await queue.depth() == Depth(ready=0, leased=1)
 
-    async def test_lost_lease_is_given_to_another_and_the_first_is_told(self, queue: WorkQueue, clock: FakeClock) -> None:
+    async def test_lost_lease_is_given_to_another_and_the_first_is_told(
+        self, queue: WorkQueue, clock: FakeClock
+    ) -> None:
         await queue.put(make_shard())
         first = await leased(queue)
         clock.advance(60)
@@ -94,7 +96,9 @@ class QueueConformance:
         assert await queue.lease(0) is None
         assert await queue.depth() == Depth(ready=0, leased=1)
 
-    async def test_word_of_one_who_lost_the_lease_changes_nothing_for_the_next(self, queue: WorkQueue, clock: FakeClock) -> None:
+    async def test_word_of_one_who_lost_the_lease_changes_nothing_for_the_next(
+        self, queue: WorkQueue, clock: FakeClock
+    ) -> None:
         await queue.put(make_shard())
         lost = await leased(queue)
         clock.advance(60)
@@ -142,7 +146,9 @@ class QueueConformance:
         assert await queue.dead_letters() == ()
         assert await queue.depth() == Depth(ready=1, leased=0)
 
-    async def test_tenth_lost_lease_queues_the_shard_again_as_its_single_blocks(self, queue: WorkQueue, clock: FakeClock) -> None:
+    async def test_tenth_lost_lease_queues_the_shard_again_as_its_single_blocks(
+        self, queue: WorkQueue, clock: FakeClock
+    ) -> None:
         await queue.put(make_shard(4, 6))
         for _ in range(10):
             await leased(queue)
@@ -153,7 +159,9 @@ class QueueConformance:
         assert singles == [make_shard(4), make_shard(5), make_shard(6)]
         assert await queue.dead_letters() == ()
 
-    async def test_single_block_whose_tenth_lease_is_lost_is_a_dead_letter(self, queue: WorkQueue, clock: FakeClock) -> None:
+    async def test_single_block_whose_tenth_lease_is_lost_is_a_dead_letter(
+        self, queue: WorkQueue, clock: FakeClock
+    ) -> None:
         await queue.put(make_shard(4))
         for _ in range(10):
             await leased(queue)

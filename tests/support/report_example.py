@@ -142,16 +142,19 @@ class Simulation:
 
     def _predict(self, asked: Ints, posteriors: Floats) -> Floats:
         from sklearn.linear_model import LogisticRegression
-        from sklearn.preprocessing import PolynomialFeatures
+        from sklearn.model_selection import cross_val_predict
 
-        model = LogisticRegression(C=1.0, max_iter=400)
+        model = LogisticRegression(C=5.0, max_iter=400)
         features = np.hstack([self.pixels, np.sqrt(self.pixels)])
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            model.fit(features[asked], posteriors.argmax(axis=1), sample_weight=posteriors.max(axis=1))
-        del PolynomialFeatures
+            answers = posteriors.argmax(axis=1)
+            model.fit(features[asked], answers, sample_weight=posteriors.max(axis=1))
+            # The items that the model learned from are predicted out of fold, as the jobs do it.
+            held_out = cross_val_predict(model, features[asked], answers, cv=5, method="predict_proba")
         probabilities = np.full((len(self.truth), 10), 1e-6)
         probabilities[:, model.classes_] = model.predict_proba(features)
+        probabilities[asked[:, None], model.classes_] = held_out
         return probabilities / probabilities.sum(axis=1, keepdims=True)
 
     def _pick(self, asked: Ints, predictions: Floats, rng: np.random.Generator, *, is_random: bool) -> Ints:
@@ -244,8 +247,8 @@ def reliabilities_of(state: Round) -> pa.Table:
 
 def labels_of(simulation: Simulation, state: Round) -> pa.Table:
     probabilities = state.predictions.copy()
-    # Two experts: what the votes say and what the model says.
-    probabilities[state.asked] = state.posteriors * np.sqrt(state.predictions[state.asked])
+    # Two experts, independent given the class: what the votes say, and what the model says out of fold.
+    probabilities[state.asked] = state.posteriors * state.predictions[state.asked]
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     threshold = np.quantile(state.predictions[simulation.gate].max(axis=1), 0.35)
     states = np.where(state.predictions.max(axis=1) >= threshold, "accepted", "predicted").astype(object)

@@ -62,7 +62,17 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
     buckets = folder / "buckets"
     buckets.mkdir(parents=True)
     port = _free_port()
-    command = [binary, "--access", ACCESS_KEY, "--secret", SECRET_KEY, "--port", f"127.0.0.1:{port}", "--quiet", "posix"]
+    command = [
+        binary,
+        "--access",
+        ACCESS_KEY,
+        "--secret",
+        SECRET_KEY,
+        "--port",
+        f"127.0.0.1:{port}",
+        "--quiet",
+        "posix",
+    ]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen([*command, *_metadata_arguments(folder), str(buckets)], stdout=log, stderr=log)
     try:

@@ -16,7 +16,9 @@ class StoreConformance:
         [
             pytest.param("a.bin", b"", id="no bytes"),
             pytest.param("deep/er/folder/b.bin", b"\x00\xff" * 7, id="binary in folders"),
-            pytest.param("with space/ü#%20?&+=*[x].txt", b"x", id="characters that addresses and shells give a meaning"),
+            pytest.param(
+                "with space/ü#%20?&+=*[x].txt", b"x", id="characters that addresses and shells give a meaning"
+            ),
             pytest.param("日本/\u202fnarrow space.png", b"x", id="other scripts"),
             pytest.param("large.bin", bytes(range(256)) * 30_000, id="more than one part of a multipart upload"),
         ],
@@ -101,7 +103,8 @@ class StoreConformance:
 
     async def test_of_many_concurrent_creates_exactly_one_wins(self, store: ObjectStore) -> None:
         results = await asyncio.gather(
-            *(store.create("owner", f"process {number}".encode()) for number in range(COMPETITORS)), return_exceptions=True
+            *(store.create("owner", f"process {number}".encode()) for number in range(COMPETITORS)),
+            return_exceptions=True,
         )
 
         winners = [number for number, result in enumerate(results) if isinstance(result, str)]
@@ -143,7 +146,9 @@ class StoreConformance:
         for key in ("a/1", "a/b/2", "ab/3", "4"):
             await store.put(key, b"x")
 
-        listed = {prefix: sorted([info.key async for info in store.list(prefix)]) for prefix in ("", "a", "a/", "a/b", "zz")}
+        listed = {
+            prefix: sorted([info.key async for info in store.list(prefix)]) for prefix in ("", "a", "a/", "a/b", "zz")
+        }
 
         assert listed == {
             "": ["4", "a/1", "a/b/2", "ab/3"],

@@ -1,7 +1,7 @@
 """Where a run's data and results lie: from the job, the file that it stands in and the flags."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from labelplane_api.job import LabelingJob
@@ -20,14 +20,24 @@ class RunAddresses:
     store_uri: str
     data_uri: str
     options: StoreOptions
+    ca_certificates: str = ""
 
     def open_store(self) -> ObjectStore:
         """Return the store of results."""
-        return open_store(self.store_uri, options=self.options)
+        return open_store(self.store_uri, options=self._trusting())
 
     def open_data(self) -> ObjectStore:
         """Return the store of items, read only."""
-        return open_store(self.data_uri, options=self.options, readonly=True)
+        return open_store(self.data_uri, options=self._trusting(), readonly=True)
+
+    def _trusting(self) -> StoreOptions:
+        """Return the options with the job's own certificates, which the client wants in a file."""
+        if not self.ca_certificates:
+            return self.options
+        self.folder.mkdir(parents=True, exist_ok=True)
+        bundle = self.folder / "ca.crt"
+        bundle.write_text(self.ca_certificates, encoding="utf-8")
+        return replace(self.options, ca_bundle=bundle)
 
 
 def resolve_addresses(
@@ -49,7 +59,8 @@ def resolve_addresses(
     else:
         folder = Path(f"{job.metadata.name}-run").absolute()
         store_uri = f"{store_uri.rstrip('/')}/{job.prefix}"
-    return RunAddresses(folder, store_uri, data_uri, _options(job, manifests.secrets))
+    options = _options(job, manifests.secrets)
+    return RunAddresses(folder, store_uri, data_uri, options, _ca_certificates(job, manifests.config_maps))
 
 
 def _address(text: str, beside: Path) -> str:
@@ -77,3 +88,15 @@ def _options(job: LabelingJob, secrets: Mapping[str, Mapping[str, str]]) -> Stor
         session_token=keys.get("AWS_SESSION_TOKEN", ""),
         allow_http=(storage.endpoint or "").startswith("http://"),
     )
+
+
+def _ca_certificates(job: LabelingJob, config_maps: Mapping[str, Mapping[str, str]]) -> str:
+    name = job.spec.storage.ca_bundle_config_map
+    if name is None:
+        return ""
+    if "ca.crt" not in config_maps.get(name, {}):
+        raise CliError(
+            f"spec.storage.caBundleConfigMap: ConfigMap {name} with the key ca.crt is not in the job file: "
+            "add it there as a further document"
+        )
+    return config_maps[name]["ca.crt"]

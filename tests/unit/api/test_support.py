@@ -1,0 +1,126 @@
+import pytest
+from job_builder import JobBuilder, make_job
+
+from labelplane_api import NotSupportedError, check_supported, unsupported
+from labelplane_api.support import UNBUILT, Unbuilt
+
+JOB = make_job()
+HUMANS = "spec.sources.humans"
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        pytest.param(JOB, id="images and a simulated crowd"),
+        pytest.param(JOB.of_texts().with_votes_from_files(), id="texts and votes from files"),
+        pytest.param(JOB.having("spec.profile", "Distributed"), id="any profile"),
+        pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
+        pytest.param(JOB.with_aggregation(method="MajorityVote"), id="majority vote"),
+        pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
+        pytest.param(JOB.deterministic(seed=3), id="a deterministic run"),
+        pytest.param(JOB.with_output(formats=["Jsonl"], adopt=True), id="another format"),
+        pytest.param(JOB.with_stop(target_accuracy=0.97).with_budget(votes=1347), id="a target and a budget"),
+        *(
+            pytest.param(JOB.with_sampling(strategy=strategy), id=f"strategy {strategy}")
+            for strategy in (
+                "Random",
+                "Entropy",
+                "LeastConfidence",
+                "Margin",
+                "DensityWeighted",
+                "CoreSet",
+                "ExpectedGradientLength",
+                "Bald",
+                "Badge",
+            )
+        ),
+    ],
+)
+def test_what_is_built_is_accepted(job: JobBuilder) -> None:
+    check_supported(job.build())
+
+
+def test_defaults_that_the_api_server_writes_are_accepted() -> None:
+    written = JobBuilder(JOB.build().to_manifest()).build()
+
+    assert written.spec.scaling.model_fields_set
+    assert unsupported(written) == ()
+
+
+NOT_BUILT = [
+    pytest.param(JOB.having("spec.task.type", "ObjectDetection"), "spec.task.type: ObjectDetection", id="boxes"),
+    pytest.param(JOB.with_dataset(uri="gs://bucket/data"), "spec.dataset.uri: gs://bucket/data", id="items in GCS"),
+    pytest.param(JOB.with_storage(uri="az://bucket/run"), "spec.storage.uri: az://bucket/run", id="results in Azure"),
+    pytest.param(
+        JOB.with_votes_from_files("gs://b/v"), "spec.sources.humans.files.uri: gs://b/v", id="votes from files in GCS"
+    ),
+    pytest.param(
+        JOB.having(HUMANS, {"labelStudio": {"url": "https://ls", "tokenSecret": "t"}}),
+        "spec.sources.humans.labelStudio",
+        id="Label Studio",
+    ),
+    pytest.param(JOB.having(HUMANS, {"inbox": {}}), "spec.sources.humans.inbox", id="the review page"),
+    pytest.param(
+        JOB.having("spec.sources.rules", [{"name": "r", "label": "1", "regex": "one"}]),
+        "spec.sources.rules",
+        id="rules",
+    ),
+    pytest.param(
+        JOB.having("spec.sources.knowledgeBases", [{"name": "k", "gazetteer": {"uri": "terms.csv"}}]),
+        "spec.sources.knowledgeBases",
+        id="knowledge bases",
+    ),
+    pytest.param(
+        JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
+    ),
+    pytest.param(JOB.with_aggregation(method="Glad"), "spec.aggregation.method: Glad", id="another inference"),
+    pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
+    pytest.param(
+        JOB.with_teacher(weights="gs://b/w"), "spec.model.teacher.weights: gs://b/w", id="a teacher's weights in GCS"
+    ),
+    pytest.param(
+        JOB.with_student(weights="az://b/w"), "spec.model.student.weights: az://b/w", id="a student's weights in Azure"
+    ),
+    pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
+    pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
+    pytest.param(JOB.with_gates(minimum_alpha=0.8), "spec.quality.gates.minimumAlpha", id="quality gates"),
+    pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
+    pytest.param(JOB.with_review(deadline_seconds=60), "spec.review.deadlineSeconds", id="a deadline for people"),
+    pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
+    pytest.param(
+        JOB.with_output(deletion_policy="Delete"), "spec.output.deletionPolicy: Delete", id="deleting results"
+    ),
+    pytest.param(JOB.suspended(), "spec.run.suspend", id="suspending"),
+    pytest.param(JOB.with_run(active_deadline_seconds=60), "spec.run.activeDeadlineSeconds", id="a deadline"),
+    pytest.param(JOB.with_run(ttl_seconds_after_finished=60), "spec.run.ttlSecondsAfterFinished", id="a time to live"),
+    pytest.param(JOB.having("spec.scheduling", {"queueName": "q"}), "spec.scheduling.queueName", id="a queue"),
+    pytest.param(JOB.having("spec.podOverrides", {"scoring": {}}), "spec.podOverrides.scoring", id="pod overrides"),
+]
+
+
+@pytest.mark.parametrize(("job", "want_field"), NOT_BUILT)
+def test_what_is_not_built_is_refused_by_name(job: JobBuilder, want_field: str) -> None:
+    assert unsupported(job.build()) == (want_field,)
+    with pytest.raises(NotSupportedError) as caught:
+        check_supported(job.build())
+    assert str(caught.value) == f"not supported yet: {want_field}"
+
+
+def test_every_row_of_the_table_is_tried() -> None:
+    tried = [str(row.values[1]) for row in NOT_BUILT]
+
+    assert [row.path for row in UNBUILT if not any(field.startswith(row.path) for field in tried)] == []
+
+
+def test_all_refused_fields_are_told_together() -> None:
+    job = JOB.suspended().with_scaling(min_replicas=1, max_replicas=3).build()
+
+    with pytest.raises(NotSupportedError) as caught:
+        check_supported(job)
+    assert caught.value.fields == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas", "spec.run.suspend")
+    assert not caught.value.retryable
+
+
+def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:
+    with pytest.raises(KeyError, match="LabelingJobSpec has no field magic"):
+        unsupported(JOB.build(), table=[Unbuilt("spec.magic")])
