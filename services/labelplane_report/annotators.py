@@ -15,6 +15,7 @@ __all__ = ["annotator_rows", "suspicion"]
 
 _LEAST_BIAS = 0.05
 _SIGMAS = 1.96
+_RANDOM_KAPPA = 1 / 3
 
 
 def annotator_rows(
@@ -65,17 +66,17 @@ def suspicion(interval: Interval | None, *, chance: float) -> Suspicion | None:
     """Return what an annotator's accuracy gives reason to ask, given what answers at random would reach.
 
     - The whole interval below chance: worse than random (a misunderstanding, or two classes exchanged).
-    - Chance inside the interval, which ends below half way from chance to 1 (Cohen's kappa surely under one half):
-      answers at random.
-    - Chance inside the interval, which reaches higher: too few votes to tell.
+    - Otherwise, an interval that ends below a third of the way from chance to 1 (Cohen's kappa surely under one third):
+      answers at random. Reliabilities are drawn to the crowd's, so a spammer's estimate stands somewhat above chance.
+    - Otherwise, an interval with chance inside: too few votes to tell.
     """
     if interval is None:
         return Suspicion.TOO_FEW_VOTES
     if interval.high < chance:
         return Suspicion.WORSE_THAN_RANDOM
-    if interval.low > chance:
-        return None
-    return Suspicion.RANDOM if interval.high < (1 + chance) / 2 else Suspicion.TOO_FEW_VOTES
+    if interval.high < chance + (1 - chance) * _RANDOM_KAPPA:
+        return Suspicion.RANDOM
+    return Suspicion.TOO_FEW_VOTES if interval.low <= chance else None
 
 
 def _answer_shares(reliabilities: pa.Table, shares: FloatArray) -> FloatArray:

@@ -78,7 +78,7 @@ class Chart:
 
 
 def accuracy_chart(data: ReportData) -> Chart:
-    """Return accuracy over votes, with what is known: truth with its band, gate gold, confidence, random, the target."""
+    """Return accuracy over votes with what is known: truth and its band, gate gold, confidence, random, target."""
     points = data.rounds
     series = [
         _measured_line("Right, against the truth", "accent", [(p.votes, p.truth) for p in points]),
@@ -94,7 +94,7 @@ def accuracy_chart(data: ReportData) -> Chart:
     return Chart(
         id="accuracy-over-votes",
         kind=ChartKind.LINES,
-        label=f"Line chart of accuracy over votes: {', '.join(line.name for line in drawn)}. The table below has the numbers.",
+        label=f"Accuracy over votes: {', '.join(line.name for line in drawn)}. The table below has the numbers.",
         x_title="votes",
         y_title="share of items",
         series=drawn,
@@ -131,7 +131,9 @@ def votes_chart(data: ReportData) -> Chart | None:
     if len(points) < _LEAST_POINTS:
         return None
     bought = [points[0].votes, *(after.votes - before.votes for before, after in pairwise(points))]
-    names = tuple("end" if point is points[-1] else str(point.number) for point in points)
+    if not bought[-1]:  # no vote came after the last round
+        points, bought = points[:-1], bought[:-1]
+    names = tuple("end" if point is data.rounds[-1] else str(point.number) for point in points)
     return Chart(
         id="votes-by-round",
         kind=ChartKind.BARS,
@@ -148,7 +150,7 @@ def votes_chart(data: ReportData) -> Chart | None:
 
 
 def votes_to_reach(curve: Curve, accuracy: float) -> float | None:
-    """Return after how many votes `curve` first reaches `accuracy`, between points on a straight line; None if never."""
+    """Return after how many votes `curve` first reaches `accuracy`, on straight lines between points; None if never."""
     before: tuple[int, float] | None = None
     for votes, reached in zip(curve.votes, curve.accuracy, strict=True):
         if reached >= accuracy:

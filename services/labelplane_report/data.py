@@ -146,7 +146,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class ClassCount:
-    """How many labels say the class, and how many items truly are of it (None without truth)."""
+    """How many labels say the class, and how many items are of it by truth and gold (None without truth)."""
 
     name: str
     labels: int

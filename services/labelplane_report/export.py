@@ -1,12 +1,12 @@
 """The labels as files that other programs read.
 
-Every format has one row for each item: `item`, `label`, `confidence` (0 to 1), `state` ("human", "accepted" or "predicted"), then
-the item's metadata by their own names.
+Every format has one row for each item: `item`, `label`, `confidence` (0 to 1), `state` ("human", "accepted" or
+"predicted"), then the item's metadata by their own names.
 
-CSV holds texts exactly as they are, so that ids join with those of the data set. It is meant for programs: a spreadsheet takes a cell
-that begins with `=`, `+`, `-` or `@` for a formula, so import such a file with its columns set to text when ids or
-metadata come from people you do not trust (OWASP, "CSV injection"). An apostrophe in front would be safe there and
-break every other reader.
+CSV holds texts exactly as they are, so that ids join with those of the data set. It is meant for programs: a
+spreadsheet takes a cell that begins with `=`, `+`, `-` or `@` for a formula, so import such a file with its columns set
+to text when ids or metadata come from people you do not trust (OWASP, "CSV injection"). An apostrophe in front would be
+safe there and break every other reader.
 """
 
 import json
@@ -59,7 +59,7 @@ def export_table(labels: pa.Table, index: pa.Table, *, metadata_fields: Sequence
         metadata_fields: The fields of `meta` to add; empty for all, in order of first appearance.
 
     Raises:
-        BadTable: A label is of an item that is not in the index, or `meta` is no JSON object; the message names the item.
+        BadTable: A label is of an item that is not in the index, or `meta` is no JSON object; messages name it.
     """
     ids = one_array(labels, "item_id")
     places = rows_of(ids, one_array(index, "item_id"))
@@ -136,7 +136,7 @@ def _read_csv(source: BinaryIO, schema: pa.Schema) -> pa.Table:
 
 def _write_jsonl(table: pa.Table, sink: BinaryIO) -> None:
     for batch in table.to_batches(max_chunksize=_BATCH_ROWS):
-        sink.write("".join(_json_lines(batch.to_pylist())).encode())
+        sink.writelines(line.encode() for line in _json_lines(batch.to_pylist()))
 
 
 def _json_lines(rows: Iterable[dict[str, Any]]) -> Iterable[str]:

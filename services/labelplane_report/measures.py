@@ -140,7 +140,7 @@ def label_summary(labels: pa.Table, known: References, *, classes: Sequence[str]
     return LabelSummary(
         total=len(labels),
         by_state=_by_state(counts.sum(axis=0)),
-        by_class=_by_class(answers.codes, known.truth, classes),
+        by_class=_by_class(answers.codes, known, classes),
         bins=tuple(
             ConfidenceBin(low, high, _by_state(row), proportion(int(n_right), int(n)))
             for low, high, row, n_right, n in zip(
@@ -243,9 +243,11 @@ def _by_state(counts: IntArray) -> Mapping[LabelState, int]:
     return dict(zip(_STATES, counts.tolist(), strict=True))
 
 
-def _by_class(codes: IntArray, truth: KnownAnswers, classes: Sequence[str]) -> tuple[ClassCount, ...]:
+def _by_class(codes: IntArray, known: References, classes: Sequence[str]) -> tuple[ClassCount, ...]:
+    """Count labels and, with truth, what the items are; gold counts there, too, since it has a label."""
     labels = np.bincount(codes, minlength=len(classes)).tolist()
-    true = np.bincount(truth.codes, minlength=len(classes)).tolist() if len(truth) else [None] * len(classes)
+    answers = np.concatenate([part.codes for part in (known.truth, known.gate, known.audit)])
+    true = np.bincount(answers, minlength=len(classes)).tolist() if len(known.truth) else [None] * len(classes)
     return tuple(ClassCount(*row) for row in zip(classes, labels, true, strict=True))
 
 

@@ -1,4 +1,4 @@
-"""The report's panels: each turns the data into a section of the page, or into nothing where there is nothing to show."""
+"""The report's panels: each makes a section of the page from the data, or nothing where there is nothing to show."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from labelplane_report import wording
 from labelplane_report.charts import Chart, accuracy_chart, confidence_chart, votes_chart, votes_to_reach
-from labelplane_report.data import AnnotatorRow, Confusion, ConfusionBasis, ReportData, Suspicion
+from labelplane_report.data import Confusion, ConfusionBasis, Provenance, ReportData, Suspicion
 from labelplane_report.errors import UnknownPanel
 
 __all__ = ["STANDARD_PANELS", "PanelBuilder", "Section", "chosen_sections"]
@@ -44,7 +44,7 @@ PanelBuilder = Callable[[ReportData], Section | None]
 
 
 def chosen_sections(data: ReportData, panels: Mapping[str, PanelBuilder]) -> dict[str, Section]:
-    """Return the sections of the job's panels (all of `panels` when it names none) by name, in order, without empty ones.
+    """Return the sections of the job's panels by name, in order, without empty ones; all when it names none.
 
     Raises:
         UnknownPanel: The job names a panel that `panels` does not have.
@@ -110,7 +110,6 @@ def reliabilities_panel(data: ReportData) -> Section | None:
         "hidden": rows[_ROWS_SHOWN:_ROWS_KEPT],
         "left_out": max(len(rows) - _ROWS_KEPT, 0),
         "place": _place,
-        "has_chance": any(_is_doubted(row) for row in rows),
     }
     lead = f"How often each annotator is right, as truth inference estimates it, with the 95 % interval.{found}"
     return Section("Annotators", lead, "panels/reliabilities.html.j2", content=content)
@@ -141,8 +140,10 @@ def cost_panel(data: ReportData) -> Section:
     )
 
 
-def provenance_panel(data: ReportData) -> Section:
+def provenance_panel(data: ReportData) -> Section | None:
     """Return how to make the labels again."""
+    if data.provenance == Provenance():
+        return None
     lead = "The job, its seeds and the operations whose results the labels rest on: enough to run every round again."
     return Section("Provenance", lead, "panels/provenance.html.j2", content={"provenance": data.provenance})
 
@@ -158,7 +159,7 @@ STANDARD_PANELS: Mapping[str, PanelBuilder] = MappingProxyType(
         "provenance": provenance_panel,
     }
 )
-"""The panels of classification by the names that a task kind lists; another kind's are added by `{**STANDARD_PANELS, ...}`."""
+"""The panels of classification by the names that task kinds list; others are added by `{**STANDARD_PANELS, ...}`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,9 +235,5 @@ def _baseline_lead(data: ReportData) -> str:
 
 
 def _place(share: float) -> str:
-    """Return a share's place in a drawing of 200 units with a margin of 6."""
-    return f"{6 + 188 * share:.1f}"
-
-
-def _is_doubted(row: AnnotatorRow) -> bool:
-    return row.suspicion in {Suspicion.RANDOM, Suspicion.WORSE_THAN_RANDOM}
+    """Return a share's place in a drawing that is as wide as all."""
+    return f"{100 * share:.2f}%"

@@ -11,6 +11,11 @@ from enum import Enum
 
 _LENGTH = re.compile(rb"^content-length: *(\d+)", re.IGNORECASE | re.MULTILINE)
 _ETAG = re.compile(rb"(^etag: *\"?)[0-9a-f]{32}", re.IGNORECASE | re.MULTILINE)
+_CONFLICT_BODY = b"<Error><Code>ConditionalRequestConflict</Code></Error>"
+_CONFLICT = b"HTTP/1.1 409 Conflict\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+    len(_CONFLICT_BODY),
+    _CONFLICT_BODY,
+)
 _BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -22,6 +27,7 @@ class Fault(Enum):
     BUSY = "the answer is 503, the server does not see it"
     LOST_ANSWER = "the server does it, and the answer is lost"
     TRUNCATED = "the answer ends in the middle of its body"
+    CONFLICT = "the answer is 409, the server does not see it"
     SILENT = "no answer comes"
     DAMAGED = "a byte of the answer's body is wrong"
     DAMAGED_UPLOAD = "a byte of the request's body is wrong"
@@ -81,6 +87,8 @@ class FaultyProxy:
                 return b""
             case Fault.BUSY:
                 return _BUSY
+            case Fault.CONFLICT:
+                return _CONFLICT
             case Fault.SILENT:
                 await asyncio.sleep(2)
                 return b""

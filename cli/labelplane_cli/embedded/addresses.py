@@ -17,6 +17,7 @@ class RunAddresses:
     """The folder of the run, and the addresses of results and items."""
 
     folder: Path
+    beside: Path
     store_uri: str
     data_uri: str
     options: StoreOptions
@@ -29,6 +30,10 @@ class RunAddresses:
     def open_data(self) -> ObjectStore:
         """Return the store of items, read only."""
         return open_store(self.data_uri, options=self._trusting(), readonly=True)
+
+    def open_votes(self, uri: str) -> ObjectStore:
+        """Return the store of files of votes; a path is relative to the job file."""
+        return open_store(_address(uri, self.beside), options=self._trusting())
 
     def _trusting(self) -> StoreOptions:
         """Return the options with the job's own certificates, which the client wants in a file."""
@@ -60,7 +65,7 @@ def resolve_addresses(
         folder = Path(f"{job.metadata.name}-run").absolute()
         store_uri = f"{store_uri.rstrip('/')}/{job.prefix}"
     options = _options(job, manifests.secrets)
-    return RunAddresses(folder, store_uri, data_uri, options, _ca_certificates(job, manifests.config_maps))
+    return RunAddresses(folder, beside, store_uri, data_uri, options, _ca_certificates(job, manifests.config_maps))
 
 
 def _address(text: str, beside: Path) -> str:

@@ -33,7 +33,7 @@ async def play(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watch
         epoch = stack.enter_context(folder.held())
         address = stack.enter_context(folder.socket())
         job = continued(job, folder.read_state())
-        stores = JobStores(store=addresses.open_store(), data=addresses.open_data())
+        stores = JobStores(addresses.open_store(), addresses.open_data(), addresses.open_votes)
         channel = await stack.enter_async_context(running_services(stores, address=address, clock=clock))
         await stack.enter_async_context(running_connector(job, stores, channel))
         reconciler = EmbeddedReconciler(

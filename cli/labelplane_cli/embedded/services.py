@@ -2,7 +2,7 @@
 
 import secrets
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +25,11 @@ DRAIN_SECONDS = 10.0
 
 @dataclass(frozen=True, slots=True)
 class JobStores:
-    """Where a job's results and items lie."""
+    """Where a job's results, items and files of votes lie."""
 
     store: ObjectStore
     data: ObjectStore
+    open_votes: Callable[[str], ObjectStore]
 
 
 @asynccontextmanager

@@ -10,6 +10,12 @@
   const colour = (name) => getComputedStyle(root).getPropertyValue(`--${name}`).trim();
   const faint = (name) => `color-mix(in srgb, ${colour(name)} 16%, transparent)`;
 
+  // The tenth below the lowest share, so that what differs near one is seen; the axis says where it begins.
+  function floor(series) {
+    const known = series.flatMap((line) => [...line.values, ...line.low]).filter((value) => value !== null);
+    return Math.max(0, Math.floor(Math.min(1, ...known) * 10 - 0.2) / 10);
+  }
+
   function lines(series) {
     const points = (values) => series.places.map((x, i) => ({ x, y: values[i] }));
     const line = {
@@ -19,7 +25,7 @@
       backgroundColor: colour(series.role),
       borderWidth: series.is_dashed ? 1.75 : 2.5,
       borderDash: series.is_dashed ? [6, 5] : [],
-      pointRadius: series.is_dashed ? 0 : 3,
+      pointRadius: series.is_dashed && series.values.length > 1 ? 0 : 3,
       pointHitRadius: 12,
       pointHoverRadius: 5,
       spanGaps: true,
@@ -41,8 +47,8 @@
 
   function settings(spec) {
     const isLines = spec.kind === "lines";
-    const y = axis(spec.y_title, { beginAtZero: !isLines, stacked: !isLines, ...(isLines ? { max: 1 } : {}), grace: isLines ? "5%" : 0 });
-    y.ticks = { ...y.ticks, precision: 0, callback: spec.is_share ? percent : count };
+    const y = axis(spec.y_title, isLines ? { min: floor(spec.series), max: 1 } : { beginAtZero: true, stacked: true });
+    y.ticks = { ...y.ticks, ...(spec.is_share ? {} : { precision: 0 }), callback: spec.is_share ? percent : count };
     const x = axis(spec.x_title, isLines ? { type: "linear", beginAtZero: true } : { stacked: true, grid: { display: false } });
     if (isLines) {
       x.grid = { display: false };
@@ -96,4 +102,5 @@
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
   draw();
+  document.getElementById("undrawn").hidden = true;
 })();

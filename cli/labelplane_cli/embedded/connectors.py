@@ -1,0 +1,94 @@
+"""The connector of a job's humans, beside its services."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from labelplane_aggregation.preparing.truth import read_truth
+from labelplane_aggregation.requests import Dataset, DatasetFormat, Task
+from labelplane_api.job import LabelingJob
+from labelplane_api.sources import Humans, SimulatedAnnotators
+from labelplane_cli.embedded.services import JobStores
+from labelplane_cli.errors import CliError
+from labelplane_core.tasks import task_kind
+from labelplane_review.files import FilesConnector, PollTimes
+from labelplane_review.inbox_client import InboxClient
+from labelplane_review.simulated import AnnotatorGroup, SimulatedConnector, SimulatedCrowd
+
+__all__ = ["running_connector"]
+
+
+class Connector(Protocol):
+    """Brings tasks to annotators and their votes back."""
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set."""
+        ...
+
+
+@asynccontextmanager
+async def running_connector(job: LabelingJob, stores: JobStores, channel: Any) -> AsyncIterator[None]:
+    """Run the job's connector while the block runs; its error ends the block."""
+    connector = await _connector(job, stores, InboxClient(channel))
+    if connector is None:
+        yield
+        return
+    stop = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        task = group.create_task(connector.run(stop), name="connector")
+        try:
+            yield
+        finally:
+            stop.set()
+            task.cancel()
+
+
+async def _connector(job: LabelingJob, stores: JobStores, inbox: InboxClient) -> Connector | None:
+    humans = job.spec.sources.humans
+    if humans is None:
+        return None
+    if humans.simulated is not None:
+        return await _simulated(job, humans, stores, inbox)
+    if humans.files is not None:
+        # A folder of this machine is read often: somebody sits in front of it.
+        times = PollTimes(first_seconds=min(humans.files.poll_seconds, 2.0), longest_seconds=5.0)
+        return FilesConnector(inbox, stores.open_votes(humans.files.uri), times=times)
+    return None
+
+
+async def _simulated(job: LabelingJob, humans: Humans, stores: JobStores, inbox: InboxClient) -> Connector:
+    crowd, dataset = humans.simulated, job.spec.dataset
+    assert crowd is not None
+    if dataset.truth_field is None:
+        raise CliError("spec.dataset.truthField: the simulated crowd needs it: name the column of the true classes")
+    classes = job.spec.task.classes
+    truth = await read_truth(
+        stores.data,
+        Task(kind=task_kind(job.spec.task.type.value), classes=classes),
+        Dataset(
+            format=DatasetFormat(dataset.format.value),
+            index=dataset.index or "",
+            id_field=dataset.id_field or "",
+            item_field=dataset.item_field or "",
+        ),
+        field=dataset.truth_field,
+    )
+    groups = [_group(each, len(classes)) for each in crowd.annotators]
+    seed = job.spec.run.seed if crowd.seed is None else crowd.seed
+    return SimulatedConnector(
+        inbox, SimulatedCrowd(groups, classes, seed=seed), truth.classes, votes_per_item=humans.votes_per_item
+    )
+
+
+def _group(each: SimulatedAnnotators, n_classes: int) -> AnnotatorGroup:
+    if each.confusion is not None:
+        confusion = np.asarray(each.confusion, dtype=np.float64)
+    elif each.accuracy is not None:
+        confusion = AnnotatorGroup.symmetric(each.accuracy, n_classes)
+    else:
+        confusion = np.full((n_classes, n_classes), 1 / n_classes)
+    rows = confusion / confusion.sum(axis=1, keepdims=True)
+    return AnnotatorGroup(each.name, each.count, rows, each.response_seconds)
