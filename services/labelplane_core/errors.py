@@ -47,7 +47,6 @@ LabelplaneError
 A class says what its errors mean to a caller: `reason` is a constant for programs, `code` the canonical code,
 `retryable` whether the same call may succeed later. The message is for people: what was wrong, where, and what to do.
 """
-# ruff: noqa: N818 - the classes are named for what happened, as reasons and canonical codes are.
 
 from enum import StrEnum
 from typing import ClassVar

@@ -97,12 +97,12 @@ def _symbols(texts: Sequence[str]) -> _Symbols:
     is_word = np.array([chr(point).isalnum() or point == ord("_") for point in distinct.tolist()])[places]
     is_end = points == _END
     spaced = np.where(is_word | is_end, points, np.uint32(_SPACE))
-    is_space = spaced == _SPACE
-    is_repeated = is_space & np.concatenate([[True], is_space[:-1] | is_end[:-1]])
-    is_last = is_space & np.concatenate([is_end[1:], [True]])
     ids = np.cumsum(is_end) - is_end
-    keep = ~(is_repeated | is_last)
-    return _Symbols(spaced[keep], ids[keep])
+    # A space stays where a word precedes it; of those, one before a text's end goes.
+    follows_word = (spaced != _SPACE) | np.concatenate([[False], is_word[:-1]])
+    spaced, ids = spaced[follows_word], ids[follows_word]
+    is_last = (spaced == _SPACE) & np.concatenate([spaced[1:] == _END, [False]])
+    return _Symbols(spaced[~is_last], ids[~is_last])
 
 
 def _word_hashes(symbols: _Symbols) -> tuple[_Ids, _Hashes]:

@@ -37,7 +37,8 @@ def pixels(
     rows = image_batch(images, height=height, width=width, channels=channels).reshape(
         len(images), channels * height * width
     )
-    rows -= rows.mean(axis=1, keepdims=True)
+    # In float64, so that an image of one colour comes out as zero and not as its own rounding.
+    rows -= rows.mean(axis=1, keepdims=True, dtype=np.float64)
     rows /= np.maximum(rows.std(axis=1, keepdims=True), _SMALLEST_DEVIATION)
     return rows
 

@@ -59,8 +59,9 @@ class QueueLimits:
 class WorkQueue(Protocol):
     """Shards to be done, each delivered at least once until it is acknowledged.
 
-    `ack`, `release` and `fail` of a lease that is not held any more change nothing and raise nothing: whoever lost a
-    lease has nothing to tell. Methods raise `QueueUnavailable` when a server cannot be reached.
+    `release` and `fail` of a lease that is not held any more change nothing and raise nothing: whoever lost a lease has
+    nothing to tell. An `ack` of one may count or not; the parts are there either way. Methods raise `QueueUnavailable`
+    when a server cannot be reached.
     """
 
     async def put(self, shard: Shard) -> None:

@@ -15,6 +15,7 @@ __all__ = ["BlockHandler", "WorkReport", "work"]
 
 _log = logging.getLogger(__name__)
 
+_POLL_SECONDS = 0.05
 _FIRST_PAUSE_SECONDS = 0.5
 _LONGEST_PAUSE_SECONDS = 30.0
 
@@ -62,8 +63,8 @@ async def work(
     A shard is acknowledged after every one of its blocks has its part; a block whose part is there already is not
     done again. The lease is extended every `heartbeat_seconds` (a third of the queue's lease or less) and the work on
     it is cancelled once it is lost. After `stop` no shard is leased; the one in hand is finished within
-    `grace_seconds` or given back, so the call returns within that and `wait_seconds`. With `until_empty` it also
-    returns once nothing waits and nothing is leased.
+    `grace_seconds` or given back, so the call returns within that and `wait_seconds`, which must be above 0. With
+    `until_empty` it also returns once nothing waits and nothing is leased.
 
     Raises:
         OperationError: The handler found that its operation is fenced, cancelled or over; the shard was given back.
@@ -71,7 +72,7 @@ async def work(
     worker = _Worker(queue, handler, stop=stop, heartbeat_seconds=heartbeat_seconds, grace_seconds=grace_seconds)
     while not stop.is_set():
         try:
-            lease = await queue.lease(wait_seconds)
+            lease = await queue.lease(0.0 if until_empty else wait_seconds)
             is_over = lease is None and until_empty and (await queue.depth()).total == 0
         except QueueError as error:
             await worker.pause_after(error)
@@ -80,6 +81,9 @@ async def work(
             await worker.work_shard(lease)
         elif is_over:
             break
+        elif until_empty:
+            # Others hold what is left; they may still give it back.
+            await asyncio.sleep(_POLL_SECONDS)
     return worker.report
 
 

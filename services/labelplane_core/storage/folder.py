@@ -48,11 +48,6 @@ class FolderStore:
         self._root = root.absolute()
         self._swept = False
 
-    @property
-    def root(self) -> Path:
-        """The folder."""
-        return self._root
-
     async def get(self, key: str) -> StoredObject:
         """Return the object under `key`."""
         return await asyncio.to_thread(self._get, key)

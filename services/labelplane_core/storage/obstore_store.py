@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import html
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -35,6 +36,9 @@ _Result = TypeVar("_Result")
 _MD5_ETAG = re.compile(r'"?[0-9a-f]{32}"?')
 _STATUS = re.compile(r"\bstatus: (\d{3})\b")
 _SAID = re.compile(r"<(?:Code|Message)>([^<]{1,200})<")
+_DAMAGED = re.compile(r"<Code>(?:BadDigest|XAmzContent\w+Mismatch)<")
+_CONFLICT = "ConditionalRequestConflict"
+"""S3's word for two conditional writes at once, of which neither is decided yet."""
 _TIMEOUT = re.compile(r"kind: Timeout|TimedOut|timed out")
 _KINDS: tuple[tuple[type[Exception], type[StoreError | BadKey], str], ...] = (
     (theirs.AlreadyExistsError, AlreadyExists, "exists already"),
@@ -118,7 +122,12 @@ class ObstoreStore:
 
     async def replace(self, key: str, data: bytes, *, etag: str) -> str:
         """Write `data` over the version named `etag`."""
-        return await self._write_if(key, data, mode={"version" if self._by_version else "e_tag": etag})
+        try:
+            return await self._write_if(key, data, mode={"version" if self._by_version else "e_tag": etag})
+        except (AlreadyExists, ObjectNotFound) as error:  # how some servers say it
+            raise PreconditionFailed(
+                f"object {key!r} in {self._where} changed since it was read: read it again"
+            ) from error
 
     async def delete(self, key: str) -> None:
         """Remove the object, if there is one."""
@@ -159,15 +168,23 @@ class ObstoreStore:
         async def attempt(number: int) -> str:
             try:
                 return await self._write(key, data, mode=mode)
-            except (theirs.AlreadyExistsError, theirs.PreconditionError):
-                if number == 1:
+            except (theirs.AlreadyExistsError, theirs.PreconditionError) as refusal:
+                if number == 1 or _CONFLICT in str(refusal):
                     raise
-                stored, _ = await self._read(key)
-                if stored.data != data:
+                etag = await self._etag_of(key, data)
+                if etag is None:
                     raise
-                return stored.etag
+                return etag
 
         return await self._call(check_key(key), attempt)
+
+    async def _etag_of(self, key: str, data: bytes) -> str | None:
+        """Return the ETag of the object when it holds exactly `data`."""
+        try:
+            stored, _ = await self._read(key)
+        except (FileNotFoundError, theirs.NotFoundError):
+            return None
+        return stored.etag if stored.data == data else None
 
     async def _write(self, key: str, data: bytes, *, mode: Any) -> str:
         result = await obstore.put_async(self._store, key, data, mode=mode, use_multipart=False)
@@ -218,27 +235,32 @@ class ObstoreStore:
 
     def _ours(self, key: str, error: Exception) -> StoreError | BadKey:
         """Return our error for one of obstore's."""
-        what = f"object {key!r} in {self._where}"
+        what, text = f"object {key!r} in {self._where}", str(error)
+        if _CONFLICT in text:
+            return StoreUnavailable(f"{what}: another write of it is under way")
         if isinstance(error, FileNotFoundError | theirs.NotFoundError):
-            if "NoSuchBucket" in str(error):
+            if "NoSuchBucket" in text:
                 return StoreNotFound(f"{self._where}: the bucket does not exist: make it, or correct the address")
             return ObjectNotFound(f"{what} does not exist")
         for kind, ours, message in _KINDS:
             if isinstance(error, kind):
                 return ours(f"{what}: {message}")
-        return _from_response(what, str(error))
+        return _from_response(what, text)
 
 
 def _from_response(what: str, text: str) -> StoreError:
     """Judge an error that obstore does not class, by the HTTP status or the kind of failure in its text."""
-    first_line = " ".join([text.split("\n", 1)[0][:300], *_SAID.findall(text)[:2]])
+    first_line = text.split("\n", 1)[0].split(": <?xml", 1)[0][:300]
+    said = "; ".join([first_line, *map(html.unescape, _SAID.findall(text)[:2])])
     status = _STATUS.search(text)
     code = int(status.group(1)) if status else _SERVER_ERROR
     if _TIMEOUT.search(text) or code == _REQUEST_TIMEOUT:
-        return StoreTimeout(f"{what}: no answer in time: {first_line}")
+        return StoreTimeout(f"{what}: no answer in time: {said}")
+    if _DAMAGED.search(text):
+        return ChecksumMismatch(f"{what} was damaged on the way: {said}")
     if code < _SERVER_ERROR and code != _TOO_MANY_REQUESTS:
-        return StoreRefused(f"{what}: {first_line}")
-    return StoreUnavailable(f"{what}: {first_line}")
+        return StoreRefused(f"{what}: {said}")
+    return StoreUnavailable(f"{what}: {said}")
 
 
 def _is_md5(etag: str | None) -> bool:

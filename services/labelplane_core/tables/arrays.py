@@ -30,7 +30,8 @@ def to_matrix(column: "pa.ChunkedArray[Any] | pa.ListArray[Any]", *, key: str = 
     values = array.flatten()
     if values.null_count:
         raise BadTable(f"{key}: a list column holds null values")
-    return values.to_numpy(zero_copy_only=False).reshape(len(array), int(lengths[0]))
+    matrix: npt.NDArray[Any] = values.to_numpy(zero_copy_only=False).reshape(len(array), int(lengths[0]))
+    return matrix
 
 
 def from_matrix(matrix: npt.NDArray[Any]) -> "pa.ListArray[Any]":

@@ -24,9 +24,8 @@ def conform(table: pa.Table, schema: TableSchema, *, key: str = "table") -> pa.T
     missing = [name for name in schema.columns.names if name not in table.column_names]
     unknown = [name for name in table.column_names if name not in schema.columns.names]
     if missing or unknown or len(set(table.column_names)) != table.num_columns:
-        raise BadTable(
-            f"{key}: a table {schema.name!r} has the columns {schema.columns.names}; missing {missing}, unknown {unknown}"
-        )
+        wanted = f"a table {schema.name!r} has the columns {schema.columns.names}"
+        raise BadTable(f"{key}: {wanted}; missing {missing}, unknown {unknown}")
     columns = [_conform_column(table.column(field.name), field, key) for field in schema.columns]
     return pa.table(columns, schema=schema.arrow)
 

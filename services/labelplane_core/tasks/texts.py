@@ -24,7 +24,7 @@ class TextClassification(ClassificationKind):
         return decode_text(raw)
 
     def thumbnail(self, raw: bytes | str, *, size: int = 96) -> str:
-        """Return the text's first `size` characters on one line, escaped for HTML; an ellipsis says that more follows."""
+        """Return the text's first `size` characters on one line, escaped for HTML; an ellipsis marks a cut."""
         line = " ".join(decode_text(raw).split())
         return html.escape(line if len(line) <= size else f"{line[: size - 1]}…")
 

@@ -16,7 +16,7 @@ from labelplane_core.errors import (
     StoreTimeout,
     StoreUnavailable,
 )
-from labelplane_core.storage import ObjectStore, open_store
+from labelplane_core.storage import ObjectStore, StoredObject, open_store
 
 _bucket_numbers = count()
 
@@ -70,8 +70,12 @@ async def test_object_arrives_as_a_plain_file_of_the_server(server: S3Server, bu
     assert (server.buckets / bucket.removeprefix("s3://") / "a/b").read_bytes() == b"hello"
 
 
-@pytest.mark.parametrize("fault", [Fault.RESET, Fault.BUSY, Fault.LOST_ANSWER, Fault.TRUNCATED, Fault.SILENT], ids=lambda f: f.value)
-async def test_two_faults_in_a_row_are_overcome_by_every_method(proxy: FaultyProxy, faulty: ObjectStore, fault: Fault) -> None:
+@pytest.mark.parametrize(
+    "fault", [Fault.RESET, Fault.BUSY, Fault.LOST_ANSWER, Fault.TRUNCATED, Fault.SILENT], ids=lambda f: f.value
+)
+async def test_two_faults_in_a_row_are_overcome_by_every_method(
+    proxy: FaultyProxy, faulty: ObjectStore, fault: Fault
+) -> None:
     proxy.faults.extend([fault, fault])
     etag = await faulty.create("a", b"one")
     proxy.faults.extend([fault, fault])
@@ -87,6 +91,66 @@ async def test_two_faults_in_a_row_are_overcome_by_every_method(proxy: FaultyPro
 
     assert (stored.data, stored.etag) == (b"two", etag)
     assert not await faulty.exists("a")
+
+
+async def test_undecided_conflict_is_asked_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    proxy.faults.extend([Fault.CONFLICT, Fault.CONFLICT])
+    etag = await faulty.create("a", b"one")
+    proxy.faults.append(Fault.CONFLICT)
+    await faulty.replace("a", b"two", etag=etag)
+    proxy.faults.append(Fault.CONFLICT)
+    with pytest.raises(PreconditionFailed):
+        await faulty.replace("a", b"three", etag=etag)
+
+    assert (await faulty.get("a")).data == b"two"
+
+
+async def test_damaged_answer_is_read_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    await faulty.put("a", b"hello")
+    proxy.faults.append(Fault.DAMAGED)
+
+    assert (await faulty.get("a")).data == b"hello"
+
+
+async def test_damaged_upload_is_sent_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    proxy.faults.extend([Fault.DAMAGED_UPLOAD, Fault.DAMAGED_UPLOAD])
+    await faulty.create("a", b"hello")
+
+    assert (await faulty.get("a")).data == b"hello"
+
+
+async def test_server_whose_etags_are_no_checksums_is_believed_when_it_reads_back_the_same(
+    proxy: FaultyProxy, faulty: ObjectStore
+) -> None:
+    proxy.faults.extend([Fault.OTHER_ETAG] * 3)
+    etag = await faulty.put("a", b"hello")
+    stored = await faulty.get("a")
+
+    assert stored == StoredObject(b"hello", etag)
+    assert len(proxy.requests) == 3
+
+
+async def test_encrypted_object_is_read_twice_once(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    await faulty.put("a", b"hello")
+    proxy.requests.clear()
+    proxy.faults.extend([Fault.OTHER_ETAG] * 3)
+
+    assert [(await faulty.get("a")).data for _ in range(2)] == [b"hello"] * 2
+    assert len(proxy.requests) == 3
+
+
+async def test_write_that_does_not_read_back_is_written_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    proxy.faults.extend([Fault.OTHER_ETAG, Fault.OTHER_ETAG_DAMAGED])
+    await faulty.put("a", b"hello")
+
+    assert [request.split()[0] for request in proxy.requests] == [b"PUT", b"GET", b"PUT"]
+
+
+async def test_write_that_another_has_replaced_meanwhile_counts(proxy: FaultyProxy, faulty: ObjectStore) -> None:
+    proxy.faults.append(Fault.OTHER_ETAG)
+    await faulty.put("a", b"hello")
+
+    assert [request.split()[0] for request in proxy.requests] == [b"PUT", b"GET"]
 
 
 async def test_lost_answer_of_a_create_that_another_won_is_a_refusal(proxy: FaultyProxy, faulty: ObjectStore) -> None:

@@ -20,7 +20,12 @@ def test_reason_is_the_class_name_so_that_people_find_it(error: type[LabelplaneE
 
 @pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
 def test_only_codes_that_callers_try_again_are_retryable(error: type[LabelplaneError]) -> None:
-    if error.code in {ErrorCode.INVALID_ARGUMENT, ErrorCode.FAILED_PRECONDITION, ErrorCode.NOT_FOUND, ErrorCode.ABORTED}:
+    if error.code in {
+        ErrorCode.INVALID_ARGUMENT,
+        ErrorCode.FAILED_PRECONDITION,
+        ErrorCode.NOT_FOUND,
+        ErrorCode.ABORTED,
+    }:
         assert not error.retryable
     if error.code in {ErrorCode.UNAVAILABLE, ErrorCode.DEADLINE_EXCEEDED, ErrorCode.RESOURCE_EXHAUSTED}:
         assert error.retryable

@@ -12,7 +12,9 @@ from labelplane_core.storage import Layout
     [
         pytest.param(lambda at: at.owner, "owner.json", id="owner"),
         pytest.param(lambda at: at.operation("job/3/score/1"), "operations/job/3/score/1.json", id="operation"),
-        pytest.param(lambda at: at.operation("job/prepare/uid-1"), "operations/job/prepare/uid-1.json", id="prepare's operation"),
+        pytest.param(
+            lambda at: at.operation("job/prepare/uid-1"), "operations/job/prepare/uid-1.json", id="prepare's operation"
+        ),
         pytest.param(lambda at: at.operations, "operations", id="operations"),
         pytest.param(lambda at: at.index_manifest, "dataset/manifest.json", id="index manifest"),
         pytest.param(lambda at: at.index_part(7), "dataset/index-00007.parquet", id="index part"),
@@ -31,15 +33,23 @@ from labelplane_core.storage import Layout
         pytest.param(lambda at: at.round_folder(3), "rounds/0003", id="round"),
         pytest.param(lambda at: at.round_record(3), "rounds/0003/manifest.json", id="round's record"),
         pytest.param(lambda at: at.attempt_folder(3, Stage.TRAIN, 2), "rounds/0003/train/2", id="attempt"),
-        pytest.param(lambda at: at.round_part(3, Stage.SCORE, 1, 9), "rounds/0003/score/1/part-00009.parquet", id="part"),
         pytest.param(
-            lambda at: at.round_part(3, Stage.SCORE, 1, 9, table="errors"), "rounds/0003/score/1/errors-00009.parquet", id="other part"
+            lambda at: at.round_part(3, Stage.SCORE, 1, 9), "rounds/0003/score/1/part-00009.parquet", id="part"
         ),
         pytest.param(
-            lambda at: at.round_table(3, Stage.AGGREGATE, 1, "posteriors"), "rounds/0003/aggregate/1/posteriors.parquet", id="table"
+            lambda at: at.round_part(3, Stage.SCORE, 1, 9, table="errors"),
+            "rounds/0003/score/1/errors-00009.parquet",
+            id="other part",
+        ),
+        pytest.param(
+            lambda at: at.round_table(3, Stage.AGGREGATE, 1, "posteriors"),
+            "rounds/0003/aggregate/1/posteriors.parquet",
+            id="table",
         ),
         pytest.param(lambda at: at.round_file(3, Stage.TRAIN, 1, "a/b.bin"), "rounds/0003/train/1/a/b.bin", id="file"),
-        pytest.param(lambda at: at.round_manifest(3, Stage.SCORE, 1, 2), "rounds/0003/score/1/manifest-0002.json", id="manifest"),
+        pytest.param(
+            lambda at: at.round_manifest(3, Stage.SCORE, 1, 2), "rounds/0003/score/1/manifest-0002.json", id="manifest"
+        ),
         pytest.param(lambda at: at.model_folder("abc"), "models/abc", id="model folder"),
         pytest.param(lambda at: at.model("abc"), "models/abc/model.json", id="model"),
         pytest.param(lambda at: at.model("abc", "1/model.onnx"), "models/abc/1/model.onnx", id="model's file"),

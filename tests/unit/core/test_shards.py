@@ -68,7 +68,9 @@ def test_shard_is_sized_for_about_ten_seconds_and_has_one_block_at_least(seconds
     [
         pytest.param(lambda: Shard(Stage.SCORE, 0, 2, 1), id="last before first"),
         pytest.param(lambda: Shard(Stage.SCORE, 0, -1, 1), id="negative block"),
-        pytest.param(lambda: plan_shards([1], stage=Stage.SCORE, round_number=0, blocks_per_shard=0), id="empty shards"),
+        pytest.param(
+            lambda: plan_shards([1], stage=Stage.SCORE, round_number=0, blocks_per_shard=0), id="empty shards"
+        ),
         pytest.param(lambda: blocks_per_shard(0.0), id="blocks that take no time"),
     ],
 )

@@ -1,8 +1,10 @@
+import asyncio
 import errno
 import os
 from pathlib import Path
 
 import pytest
+from obstore.store import MemoryStore
 from store_conformance import StoreConformance
 
 from labelplane_core.errors import (
@@ -16,7 +18,15 @@ from labelplane_core.errors import (
     StoreReadOnly,
     StoreUnavailable,
 )
-from labelplane_core.storage import FolderStore, ObjectStore, ObstoreStore, StoreOptions, open_store, probe_conditional_put
+from labelplane_core.storage import (
+    FolderStore,
+    ObjectStore,
+    ObstoreStore,
+    StoredObject,
+    StoreOptions,
+    open_store,
+    probe_conditional_put,
+)
 from labelplane_core.storage.folder import _from_os_error, _raise_unless_absent
 
 
@@ -38,8 +48,8 @@ class TestFolderStoreOpenedByAddress(StoreConformance):
         return open_store(f"file://{tmp_path}/with%20space")
 
 
-async def test_folder_store_keeps_objects_as_plain_files_that_others_may_read(tmp_path: Path) -> None:
-    await FolderStore(tmp_path).put("a/b.txt", b"hello")
+def test_folder_store_keeps_objects_as_plain_files_that_others_may_read(tmp_path: Path) -> None:
+    asyncio.run(FolderStore(tmp_path).put("a/b.txt", b"hello"))
 
     assert (tmp_path / "a/b.txt").read_bytes() == b"hello"
     assert (tmp_path / "a/b.txt").stat().st_mode & 0o777 == 0o644
@@ -52,7 +62,7 @@ async def test_folder_store_reads_files_that_people_put_there_and_writes_nothing
 
     assert (await store.get("cat/1.png")).data == b"png"
     assert [info.key async for info in store.list()] == ["cat/1.png"]
-    assert [path.name for path in tmp_path.iterdir()] == ["cat"]
+    assert [entry.name for entry in os.scandir(tmp_path)] == ["cat"]
 
 
 async def test_folder_store_leaves_no_unfinished_file_after_success_or_refusal(tmp_path: Path) -> None:
@@ -203,7 +213,24 @@ async def test_store_opened_for_reading_reads_and_refuses_every_write(tmp_path: 
     for write in (store.put("a", b""), store.create("b", b""), store.replace("a", b"", etag="x"), store.delete("a")):
         with pytest.raises(StoreReadOnly):
             await write
-    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert [entry.name for entry in os.scandir(tmp_path)] == ["a"]
+
+
+async def test_probe_refuses_a_store_whose_conditions_never_hold(tmp_path: Path) -> None:
+    class Forgetful(FolderStore):
+        async def create(self, key: str, data: bytes) -> str:
+            return f"{await super().create(key, data)} forgotten"
+
+    with pytest.raises(NoConditionalPut, match="the version it has just written"):
+        await probe_conditional_put(Forgetful(tmp_path), key="probe")
+
+
+async def test_write_whose_etag_is_no_checksum_is_read_back() -> None:
+    store = ObstoreStore(MemoryStore(), where="memory://", verify=True)
+
+    etag = await store.put("a", b"1")
+
+    assert await store.get("a") == StoredObject(b"1", etag)
 
 
 class _Careless(FolderStore):

@@ -19,9 +19,11 @@ class PartStore:
         self._on_block = on_block
 
     async def has_part(self, shard: Shard, block: int) -> bool:
+        assert block in shard.blocks
         return block in self.parts
 
     async def process(self, shard: Shard, block: int) -> None:
+        assert block in shard.blocks
         self.processed.append(block)
         if self._on_block is not None:
             await self._on_block(block)
@@ -39,7 +41,7 @@ def queue(clock: FakeClock) -> MemoryQueue:
 
 
 async def run(queue: MemoryQueue, handler: PartStore, **options: float) -> WorkReport:
-    return await asyncio.wait_for(work(queue, handler, stop=asyncio.Event(), wait_seconds=0, until_empty=True, **options), 10)
+    return await asyncio.wait_for(work(queue, handler, stop=asyncio.Event(), until_empty=True, **options), 10)
 
 
 async def test_every_block_gets_its_part_and_the_queue_is_empty(queue: MemoryQueue) -> None:
@@ -165,7 +167,9 @@ async def test_work_on_a_lost_lease_is_cancelled_and_not_acknowledged(queue: Mem
     assert handler.processed == [0, 0]
 
 
-async def test_handler_that_finds_its_lease_lost_leaves_the_shard_to_the_next(queue: MemoryQueue, clock: FakeClock) -> None:
+async def test_handler_that_finds_its_lease_lost_leaves_the_shard_to_the_next(
+    queue: MemoryQueue, clock: FakeClock
+) -> None:
     is_first = True
 
     async def find_lease_lost(_: int) -> None:
@@ -296,7 +300,7 @@ async def test_queue_that_is_away_is_waited_for_and_a_lost_word_costs_one_more_d
 async def test_queue_error_that_waiting_does_not_help_is_raised(clock: FakeClock) -> None:
     class BrokenQueue(MemoryQueue):
         async def lease(self, wait_seconds: float) -> Lease | None:
-            raise LeaseLost("never mind why")
+            raise LeaseLost(f"no lease in {wait_seconds} s")
 
     with pytest.raises(LeaseLost):
         await run(BrokenQueue(clock), PartStore())
