@@ -42,7 +42,8 @@ PURE := labelplane_api labelplane_operator labelplane_aggregation.models labelpl
 SCRIPTS := generate-protos make-digits make-glosses
 
 # A second make in the same tree waits instead of installing into the same folder at the same time.
-LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.lock && flock 9
+# uv holds .lock in the environment itself, so ours has another name.
+LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.make.lock && flock 9
 
 .PHONY: help quickstart demo test test-unit test-integration coverage soak bench verify generate samples lint fmt \
 	tools lock hooks clean

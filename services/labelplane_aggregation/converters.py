@@ -31,7 +31,6 @@ __all__ = ["aggregate_request", "finalize_request", "prepare_request", "review_r
 _MAX_VOTES_PER_ITEM = 25
 _MAX_ITERATIONS = 10_000
 _MAX_METADATA_FIELDS = 32
-_LEAST_CONFIDENCE = 0.5
 _CLASS_PRIORS = {"": "learned", "Learned": "learned", "Uniform": "uniform"}
 
 
@@ -175,8 +174,8 @@ def _stages(messages: Iterable[pb.StageOperation]) -> tuple[StageRef, ...]:
 
 
 def _acceptance(message: pb.Acceptance) -> Acceptance:
-    if message.enabled and not _LEAST_CONFIDENCE <= message.confidence < 1:
-        raise InvalidInput(f"acceptance.confidence must be at least 0.5 and below 1, got {message.confidence}")
+    if message.enabled and not 0 < message.confidence < 1:
+        raise InvalidInput(f"acceptance.confidence must lie between 0 and 1, got {message.confidence}")
     return Acceptance(
         is_enabled=message.enabled,
         maximum_risk=share_from_proto("acceptance.maximum_risk", message.maximum_risk),

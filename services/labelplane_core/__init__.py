@@ -1,1 +1,1 @@
-"""What every labelplane service shares: errors, object storage, the work queue, tables, task kinds, operations, gRPC."""
+"""What every service shares: errors, object storage, the work queue, tables, task kinds, operations, gRPC."""

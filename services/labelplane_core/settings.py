@@ -26,7 +26,7 @@ class ServiceSettings(BaseModel):
         min_length=1, description="Address of the job's output: s3://bucket/prefix or file:///folder."
     )
     data_uri: str = Field(min_length=1, description="Address of the data set, read only.")
-    listen: str = Field(default="0.0.0.0:50051", description="host:port or unix:/path.")  # noqa: S104 - in a pod
+    listen: str = Field(default="0.0.0.0:50051", description="host:port or unix:/path.")
     token_file: Path | None = Field(default=None, description="File with the job's token, one line.")
     token: str = Field(default="", description="The job's token, when there is no file.")
     tls_certificate_file: Path | None = Field(default=None, description="PEM chain of this listener.")

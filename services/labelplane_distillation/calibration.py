@@ -1,4 +1,7 @@
-"""One temperature that makes probabilities mean what they say (Guo et al.: On Calibration of Modern Neural Networks, 2017)."""
+"""One temperature that makes probabilities mean what they say.
+
+Guo, Pleiss, Sun, Weinberger: On Calibration of Modern Neural Networks, 2017, section 4.2.
+"""
 
 from collections.abc import Callable
 

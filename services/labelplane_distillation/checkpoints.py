@@ -12,8 +12,8 @@ __all__ = ["StoredCheckpoints"]
 class StoredCheckpoints:
     """Keeps one state under one key, for a training that runs in a thread beside the loop.
 
-    A process that was fenced may still overwrite it with a state of its own: an older one of the same training, from which
-    whoever resumes arrives at the same end.
+    A process that was fenced may still overwrite it with a state of its own: an older one of the same training, from
+    which whoever resumes arrives at the same end.
     """
 
     def __init__(self, store: ObjectStore, key: str, *, loop: asyncio.AbstractEventLoop) -> None:

@@ -14,7 +14,6 @@ LabelplaneError
 
 All but `BadCheckpoint` and `ExportMismatch` are for people to act on; none goes away by trying again.
 """
-# ruff: noqa: N818 - the classes are named for what happened, as reasons and canonical codes are.
 
 from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 

@@ -24,8 +24,8 @@ class Folds:
     Attributes:
         fold: (N,) fold of each item, 0 to `members` - 1; -1 for validation items, which no member sees.
         members: how many networks there are.
-        held_out: how many folds each member does not see: member k misses folds k to k + held_out - 1 (modulo members). 1 for one
-            member, which sees all folds.
+        held_out: how many folds each member does not see: member k misses folds k to k + held_out - 1 (modulo members).
+            1 for one member, which sees all folds.
     """
 
     fold: Rows

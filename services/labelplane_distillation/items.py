@@ -12,7 +12,14 @@ from labelplane_core.items import ItemReader
 from labelplane_distillation.learning import Inputs, Rows, Window
 from labelplane_distillation.losses import Floats
 
-__all__ = ["MAX_LABELLED_BYTES", "MAX_WINDOW_BYTES", "MAX_WINDOW_ITEMS", "IndexedItems", "StreamedWindows", "most_items"]
+__all__ = [
+    "MAX_LABELLED_BYTES",
+    "MAX_WINDOW_BYTES",
+    "MAX_WINDOW_ITEMS",
+    "IndexedItems",
+    "StreamedWindows",
+    "most_items",
+]
 
 MAX_LABELLED_BYTES = 2 << 30
 """Encoded labelled items in memory; of more, a seeded sample is trained on."""
@@ -25,7 +32,7 @@ _READ_AT_ONCE = 1024
 
 
 class IndexedItems:
-    """Reads and encodes items by their row in the index; may be asked from the loop or, blocking, from other threads."""
+    """Reads and encodes items by their row in the index, for the loop or, blocking, for other threads."""
 
     def __init__(self, reader: ItemReader, index: pa.Table, *, loop: asyncio.AbstractEventLoop) -> None:
         self._reader = reader
@@ -48,7 +55,8 @@ class IndexedItems:
 
     def encode_blocking(self, rows: Rows, spec: InputSpec) -> Inputs:
         """Do as `encode`, from a thread that is not the loop's."""
-        return run_in_loop(self._loop, self.encode(rows, spec))
+        encoded: Inputs = run_in_loop(self._loop, self.encode(rows, spec))
+        return encoded
 
 
 class StreamedWindows:

@@ -37,8 +37,8 @@ def minimise(
 ) -> Minimum:
     """Minimise `objective`, which returns value and gradient, from `start` (which is not changed).
 
-    It has converged when the largest entry of the gradient is at most `tolerance` times max(1, |value|). The value never
-    rises from one iteration to the next. Cost: one or a few evaluations, and O(20 n) flops, an iteration.
+    It has converged when the largest entry of the gradient is at most `tolerance` times max(1, |value|). The value
+    never rises from one iteration to the next. Cost: one or a few evaluations, and O(20 n) flops, an iteration.
     """
     point = np.array(start, dtype=np.float64)
     value, gradient = objective(point)

@@ -20,8 +20,8 @@ __all__ = [
     "Outputs",
     "Problem",
     "Rows",
-    "Training",
     "TrainedEnsemble",
+    "Training",
     "Unlabelled",
     "Window",
 ]
@@ -40,7 +40,7 @@ class NetworkSettings:
     weights: str = ""
     fine_tune: bool = False
     members: int = 1
-    hidden_size: int = 48
+    hidden_size: int = 32
     epochs: int = 40
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
@@ -153,12 +153,8 @@ class Outputs:
 class TrainedEnsemble(Protocol):
     """An ensemble of S trained networks."""
 
-    def predict(self, inputs: Inputs, *, views: int = 1) -> Floats:
-        """Return the (S, N, K) logits of every member, not yet divided by a temperature.
-
-        `views` above 1 averages the log-probabilities over that many slightly moved copies of each image, the first of
-        which is the image itself; encoders that do not read images take one.
-        """
+    def predict(self, inputs: Inputs) -> Floats:
+        """Return the (S, N, K) logits of every member, not yet divided by a temperature."""
         ...
 
     def outputs(self, inputs: Inputs, temperature: float) -> Outputs:

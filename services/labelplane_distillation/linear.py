@@ -89,7 +89,7 @@ class LinearEnsemble:
         self._intercepts = intercepts
         self._input_shape = input_shape
 
-    def predict(self, inputs: Inputs, *, views: int = 1) -> Floats:  # noqa: ARG002 - features cannot be moved
+    def predict(self, inputs: Inputs) -> Floats:
         """Return (S, N, K) logits."""
         features = _flatten(inputs)
         logits = np.einsum("nd,sdk->snk", features, self._coefficients.astype(np.float64), optimize=True)

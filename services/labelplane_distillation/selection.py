@@ -22,8 +22,9 @@ GATE = "gate"
 
 @dataclass(frozen=True, slots=True)
 class TrainingItems:
-    """Rows of the index by what they are for; no row is in two of `labelled`, `gate` and `unlabelled`, except that gate
-    gold stands in `labelled` too when the job trains on it.
+    """Rows of the index by what they are for.
+
+    No row is in two of `labelled`, `gate` and `unlabelled`, but gate gold is labelled too when the job trains on it.
 
     Attributes:
         labelled: (N,) rows that are trained on, in the order of the index.
@@ -61,8 +62,8 @@ def choose_items(
 ) -> TrainingItems:
     """Sort the items of the index (columns item_id, gold, gold_role) by what they are for.
 
-    Gold is never trained on, whatever votes it has, unless `trains_on_gold`: then gate gold is, with its known class. Audit
-    gold is never touched: it only reports.
+    Gold is never trained on, whatever votes it has, unless `trains_on_gold`: then gate gold is, with its known class.
+    Audit gold is never touched: it only reports.
 
     Raises:
         BadTable: a posterior's item is not in the index, or its probabilities are not those of the classes.

@@ -19,7 +19,7 @@ from labelplane_core.process import ServiceParts
 from labelplane_core.seeds import generator
 from labelplane_core.shards import Stage
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, POSTERIORS, from_matrix
+from labelplane_core.tables import INDEX, POSTERIORS, PREDICTIONS, from_matrix
 from labelplane_distillation.checkpoints import StoredCheckpoints
 from labelplane_distillation.encoders import (
     Encoder,
@@ -34,10 +34,9 @@ from labelplane_distillation.items import MAX_LABELLED_BYTES, IndexedItems, most
 from labelplane_distillation.learning import Hooks, Inputs, Learner, NetworkSettings, Rows
 from labelplane_distillation.losses import Floats
 from labelplane_distillation.measure import accuracy, compare
-from labelplane_distillation.predictions import PREDICTIONS
 from labelplane_distillation.requests import TrainRequest
 from labelplane_distillation.selection import TrainingItems, choose_items
-from labelplane_distillation.stages import Course, Taught, distil, teach
+from labelplane_distillation.stages import Course, ItemSource, Taught, distil, teach
 
 __all__ = ["DistillationService"]
 
@@ -229,7 +228,7 @@ class DistillationService:
         }
 
 
-async def _run_model(model: StoredModel, rows: Rows, source: IndexedItems) -> Floats:
+async def _run_model(model: StoredModel, rows: Rows, source: ItemSource) -> Floats:
     """Return the (N, K) logits of an exported model for items."""
     session = await asyncio.to_thread(OnnxModel, model.card, model.onnx)
     spec = InputSpec.from_json(model.card.input)
@@ -258,6 +257,6 @@ def _check_classes(standing: StoredModel, classes: tuple[str, ...]) -> None:
     """A model of an earlier round may know fewer classes: `task.classes` may grow, at its end."""
     if standing.card.classes != classes[: len(standing.card.classes)]:
         raise InvalidInput(
-            f"standing model {standing.ref} was trained for classes {list(standing.card.classes)}, which are not the first "
-            f"of {list(classes)}"
+            f"standing model {standing.ref} was trained for classes {list(standing.card.classes)}, which are not the "
+            f"first of {list(classes)}"
         )

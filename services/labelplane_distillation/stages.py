@@ -18,9 +18,6 @@ from labelplane_distillation.selection import TrainingItems
 
 __all__ = ["Course", "ItemSource", "Taught", "distil", "teach"]
 
-VIEWS = 8
-"""Moved copies of an image over which a teacher that was trained with augmentation averages."""
-
 MIN_CALIBRATION_ITEMS = 20
 """Held-out items below which a student is calibrated on its teacher instead."""
 
@@ -46,20 +43,18 @@ class Taught:
     Attributes:
         training: the ensemble and how long it took.
         temperature: what its logits are divided by.
-        views: moved copies that its predictions average over.
         out_of_fold_rows: rows of labelled items that some member has not seen; empty for a student.
         out_of_fold: (n, K) their log-probabilities by those members alone.
     """
 
     training: Training
     temperature: float
-    views: int
     out_of_fold_rows: Rows
     out_of_fold: Floats
 
     def predict(self, inputs: Inputs) -> Floats:
         """Return the (N, K) log-probabilities of the whole ensemble."""
-        return average_members(self.training.ensemble.predict(inputs, views=self.views), self.temperature)
+        return average_members(self.training.ensemble.predict(inputs), self.temperature)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +134,9 @@ def teach(course: Course, learner: Learner, hooks: Hooks) -> Taught:
         seed=course.seed(_TEACHER),
     )
     training = learner.fit(problem, hooks)
-    views = VIEWS if course.request.teacher.augment else 1
-    rows, honest = course.folds.pick_out_of_fold(training.ensemble.predict(examples.inputs, views=views))
+    rows, honest = course.folds.pick_out_of_fold(training.ensemble.predict(examples.inputs))
     temperature = fit_temperature(honest, examples.targets[rows], examples.weights[rows])
-    return Taught(training, temperature, views, rows, average_members(honest, temperature))
+    return Taught(training, temperature, rows, average_members(honest, temperature))
 
 
 def distil(course: Course, teacher: Taught, learner: Learner, hooks: Hooks) -> Taught:
@@ -163,12 +157,12 @@ def distil(course: Course, teacher: Taught, learner: Learner, hooks: Hooks) -> T
         seed=course.seed(_STUDENT),
     )
     training = learner.fit(problem, hooks)
-    temperature = _calibrate_student(course, training, problem)
+    temperature = _calibrate_student(training, problem)
     nothing = np.zeros((0, len(course.request.classes)))
-    return Taught(training, temperature, 1, np.zeros(0, dtype=np.int64), nothing)
+    return Taught(training, temperature, np.zeros(0, dtype=np.int64), nothing)
 
 
-def _calibrate_student(course: Course, training: Training, problem: Problem) -> float:
+def _calibrate_student(training: Training, problem: Problem) -> float:
     rows, examples = problem.validation_rows, problem.examples
     if len(rows) >= MIN_CALIBRATION_ITEMS:
         logits = training.ensemble.predict(examples.inputs[rows])
@@ -195,5 +189,5 @@ def _open_windows(course: Course, teacher: Taught) -> StreamedWindows:
 
 
 def _held_out(members: int) -> int:
-    """Return how many folds each member misses: two, so that every item is judged by two members, where there are enough."""
+    """Return how many folds each member misses: two where there are enough, so that two members judge every item."""
     return 2 if members >= 5 else 1

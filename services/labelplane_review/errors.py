@@ -3,18 +3,25 @@
 LabelplaneError
 └── InvalidInput
     ├── MissingTruth        the simulated crowd is asked about an item whose truth is not known
+    ├── CrowdTooSmall       more votes are wanted for an item than the simulated crowd has annotators
     └── BadVotesFolder      the folder of votes cannot be read or written
 """
 
 from labelplane_core.errors import InvalidInput
 
-__all__ = ["BadVotesFolder", "MissingTruth"]
+__all__ = ["BadVotesFolder", "CrowdTooSmall", "MissingTruth"]
 
 
 class MissingTruth(InvalidInput):
     """The simulated crowd needs the truth of every item that it is asked about."""
 
     reason = "MissingTruth"
+
+
+class CrowdTooSmall(InvalidInput):
+    """More votes are wanted for an item than the simulated crowd has annotators."""
+
+    reason = "CrowdTooSmall"
 
 
 class BadVotesFolder(InvalidInput):

@@ -8,13 +8,15 @@ import json
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import grpc
 
 from labelplane_core.errors import ObjectNotFound, StoreError
 from labelplane_core.storage import ObjectStore
 from labelplane_review.inbox_client import InboxClient, NewVote, OpenTask
-from labelplane_review.vote_files import SUFFIXES, BadRow, VoteRow, is_complete, read_rows
+from labelplane_review.passing import passes
+from labelplane_review.vote_files import FORMULA, SUFFIXES, BadRow, VoteRow, is_complete, read_rows
 
 __all__ = ["FilesConnector", "PollTimes"]
 
@@ -22,7 +24,6 @@ TASKS_CSV = "tasks.csv"
 TASKS_JSONL = "tasks.jsonl"
 STATE = "labelplane-state.json"
 _OURS = frozenset({TASKS_CSV, TASKS_JSONL, STATE})
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 _log = logging.getLogger(__name__)
 
@@ -39,12 +40,42 @@ class PollTimes:
         return self.first_seconds if is_new else min(2 * seconds, self.longest_seconds)
 
 
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a file said last of an item; `changes` counts how often it said something else before."""
+
+    label: str
+    changes: int = 0
+
+
 @dataclass(slots=True)
 class _Memory:
-    """What was sent already: the label by file, annotator and item. Kept in the folder, so a restart knows it."""
+    """What was sent already: the answer by file, annotator and item. Kept in the folder, so a restart knows it."""
 
-    labels: dict[str, dict[str, str]] = field(default_factory=dict)
-    asides: set[str] = field(default_factory=set)
+    answers: dict[str, dict[str, _Answer]] = field(default_factory=dict)
+    told: set[str] = field(default_factory=set)
+
+    def to_json(self) -> bytes:
+        """Return the answers as they lie in the folder."""
+        fields = {
+            name: {voter: [answer.label, answer.changes] for voter, answer in answers.items()}
+            for name, answers in self.answers.items()
+        }
+        return json.dumps(fields, ensure_ascii=False).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> "_Memory":
+        """Return what `to_json` gave; `ValueError` when it is something else."""
+        fields: dict[str, dict[str, Any]] = json.loads(data)
+        try:
+            return cls(
+                {
+                    name: {voter: _Answer(*answer) for voter, answer in answers.items()}
+                    for name, answers in fields.items()
+                }
+            )
+        except (AttributeError, TypeError) as error:
+            raise ValueError(f"not the state of votes: {error}") from error
 
 
 class FilesConnector:
@@ -56,7 +87,8 @@ class FilesConnector:
     whose last line has no line break is read once it has stood still for one look. A row that is no vote is logged
     with file and line, and all others count.
 
-    In `tasks.csv` a text or suggestion that a spreadsheet would run as a formula begins with an apostrophe.
+    In `tasks.csv` a cell that a spreadsheet would run as a formula begins with an apostrophe (OWASP, "CSV injection");
+    votes are read with it or without.
     """
 
     def __init__(
@@ -77,12 +109,19 @@ class FilesConnector:
         self._listed: bytes | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Look at the folder until `stop` is set; a folder or inbox that is away is tried again."""
+        """Look at the folder until `stop` is set; a folder or inbox that is away is tried again.
+
+        Raises:
+            grpc.aio.AioRpcError: the inbox refuses the calls for good, such as for a wrong token.
+            StoreError: the folder can never be read or written so, such as for missing rights.
+        """
         pause = self._times.first_seconds
         while not stop.is_set():
             try:
                 is_new = await self.poll_once()
             except (grpc.aio.AioRpcError, StoreError) as error:
+                if not passes(error):
+                    raise
                 _log.warning("votes are read later: %s", error)
                 is_new = False
             pause = self._times.after(pause, is_new=is_new)
@@ -128,51 +167,81 @@ class FilesConnector:
 
     async def _send(self, name: str, rows: Sequence[VoteRow | BadRow]) -> None:
         memory = await self._remembered()
-        known = memory.labels.get(name, {})
-        votes = {}
+        known = memory.answers.get(name, {})
+        new: dict[str, tuple[_Answer, NewVote]] = {}
         for row in rows:
-            if isinstance(row, BadRow):
-                self._tell_once(memory, f"{row.place}: {row.message}")
-                continue
-            voter = json.dumps([row.annotator, row.item], ensure_ascii=False)
-            if known.get(voter) != row.label:
-                votes[voter] = (row, _vote(name, row, before=known.get(voter, "")))
-        rejected = await self._inbox.submit([vote for _, vote in votes.values()], origin=name)
-        places = {vote.vote_id: row.place for row, vote in votes.values()}
-        for each in rejected:
-            self._tell_once(memory, f"{places[each.vote_id]}: {each.message}")
-        memory.labels[name] = known | {voter: row.label for voter, (row, _) in votes.items()}
-        await self._folder.put(STATE, json.dumps(memory.labels, ensure_ascii=False).encode())
+            if isinstance(row, VoteRow):
+                voter, before = _voter(row), known.get(_voter(row))
+                new.pop(voter, None)  # the last row of an item counts
+                if before is None or before.label != row.label:
+                    answer = _Answer(row.label, 0 if before is None else before.changes + 1)
+                    new[voter] = (answer, _vote(name, row, answer, before=before))
+        bad = [row for row in rows if isinstance(row, BadRow)]
+        await self._submit(name, [vote for _, vote in new.values()], bad, memory)
+        if new:
+            memory.answers[name] = known | {voter: answer for voter, (answer, _) in new.items()}
+            await self._folder.put(STATE, memory.to_json())
+
+    async def _submit(self, name: str, votes: Sequence[NewVote], bad: Sequence[BadRow], memory: _Memory) -> None:
+        """Send votes, and rows that are none for the inbox to count; say of each once what is wrong with it."""
+        for row in bad:
+            self._tell_once(memory, f"{row.place}: {row.message}")
+        if not (votes or bad):
+            return
+        places = {vote.vote_id: vote.origin for vote in votes}
+        for each in await self._inbox.submit([*votes, *(_bad_vote(name, row) for row in bad)], origin=name):
+            if each.vote_id in places:
+                place = places[each.vote_id]
+                self._tell_once(memory, f"{place}: {each.message.removeprefix(f'{place}: ')}")
 
     def _tell_once(self, memory: _Memory, text: str) -> None:
-        if text not in memory.asides:
-            memory.asides.add(text)
+        if text not in memory.told:
+            memory.told.add(text)
             _log.warning("vote set aside: %s", text)
 
     async def _remembered(self) -> _Memory:
         if self._memory is None:
             try:
-                self._memory = _Memory(json.loads((await self._folder.get(STATE)).data))
+                self._memory = _Memory.from_json((await self._folder.get(STATE)).data)
             except (ObjectNotFound, ValueError):
                 self._memory = _Memory()
         return self._memory
 
 
-def _vote(name: str, row: VoteRow, *, before: str) -> NewVote:
+def _voter(row: VoteRow) -> str:
+    return json.dumps([row.annotator, row.item], ensure_ascii=False)
+
+
+def _vote(name: str, row: VoteRow, answer: _Answer, *, before: _Answer | None) -> NewVote:
     """Return the vote of a row; the same row in the same file is the same vote."""
     return NewVote(
-        vote_id=_vote_id(name, row.annotator, row.item, row.label),
+        vote_id=_vote_id(name, row, answer),
         item_id=row.item,
         annotator=row.annotator,
         answer=row.label,
         suggestion_shown=True,
-        supersedes=_vote_id(name, row.annotator, row.item, before) if before else "",
+        supersedes="" if before is None else _vote_id(name, row, before),
+        origin=row.place,
     )
 
 
-def _vote_id(name: str, annotator: str, item: str, label: str) -> str:
-    text = json.dumps([name, annotator, item, label], ensure_ascii=False)
-    return hashlib.blake2b(text.encode(), digest_size=16, person=b"labelplane-file").hexdigest()
+def _vote_id(name: str, row: VoteRow, answer: _Answer) -> str:
+    """Return the hash of file, annotator, item and label, and from the second change on of their number too.
+
+    So an answer that is changed and changed back is no vote that was sent before.
+    """
+    parts: list[str | int] = [name, row.annotator, row.item, answer.label]
+    return _hash(*parts, *([answer.changes] if answer.changes > 1 else []))
+
+
+def _bad_vote(name: str, row: BadRow) -> NewVote:
+    """Return a vote of nobody about nothing, which the inbox sets aside and counts."""
+    return NewVote(vote_id=_hash(name, row.place, row.message), item_id="", annotator=name, answer="", origin=row.place)
+
+
+def _hash(*parts: str | int) -> str:
+    text = json.dumps(parts, ensure_ascii=False)
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"labelplane-file").hexdigest()
 
 
 def _tasks_csv(tasks: Sequence[OpenTask]) -> bytes:
@@ -181,7 +250,8 @@ def _tasks_csv(tasks: Sequence[OpenTask]) -> bytes:
     writer.writerow(["item", "path", "text", "suggestion", "confidence", "label"])
     for task in tasks:
         confidence = f"{task.suggestion_confidence:.3f}" if task.suggestion else ""
-        writer.writerow([task.item_id, task.uri, _guarded(task.text), _guarded(task.suggestion), confidence, ""])
+        cells = map(_guarded, (task.item_id, task.uri, task.text, task.suggestion))
+        writer.writerow([*cells, confidence, ""])
     return sink.getvalue().encode()
 
 
@@ -205,4 +275,4 @@ def _tasks_jsonl(tasks: Sequence[OpenTask]) -> bytes:
 
 
 def _guarded(cell: str) -> str:
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return f"'{cell}" if cell.startswith(FORMULA) else cell

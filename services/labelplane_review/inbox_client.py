@@ -31,7 +31,7 @@ class OpenTask:
 
 @dataclass(frozen=True, slots=True)
 class NewVote:
-    """A vote to send; `time` is when the annotator answered, None when that is not known."""
+    """A vote to send; `time` is when the annotator answered, None when not known; `origin` its file and line."""
 
     vote_id: str
     item_id: str
@@ -41,6 +41,7 @@ class NewVote:
     lead_time_seconds: float = 0.0
     suggestion_shown: bool = False
     supersedes: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def _message(vote: NewVote) -> pb.Vote:
         lead_time_seconds=vote.lead_time_seconds,
         suggestion_shown=vote.suggestion_shown,
         supersedes=vote.supersedes,
+        origin=vote.origin,
     )
     if vote.time is not None:
         message.time.FromDatetime(vote.time)

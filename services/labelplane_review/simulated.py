@@ -10,8 +10,9 @@ import grpc
 import numpy as np
 import numpy.typing as npt
 
-from labelplane_review.errors import MissingTruth
+from labelplane_review.errors import CrowdTooSmall, MissingTruth
 from labelplane_review.inbox_client import InboxClient, NewVote, OpenTask
+from labelplane_review.passing import passes
 
 __all__ = ["AnnotatorGroup", "SimulatedConnector", "SimulatedCrowd"]
 
@@ -67,6 +68,11 @@ class SimulatedCrowd:
         self._codes = {name: code for code, name in enumerate(classes)}
         self._seed = seed
 
+    @property
+    def size(self) -> int:
+        """How many annotators there are."""
+        return len(self._annotators)
+
     def votes(self, item_id: str, truth: str, *, wanted: int) -> list[NewVote]:
         """Return the votes of the item's `wanted` annotators, fewer when the crowd is smaller.
 
@@ -103,17 +109,29 @@ class SimulatedConnector:
     def __init__(
         self, inbox: InboxClient, crowd: SimulatedCrowd, truth: Mapping[str, str], *, votes_per_item: int
     ) -> None:
+        if votes_per_item > crowd.size:
+            raise CrowdTooSmall(
+                f"{votes_per_item} votes are wanted for each item and the simulated crowd has {crowd.size} annotators: "
+                "add annotators or lower sources.humans.votesPerItem"
+            )
         self._inbox = inbox
         self._crowd = crowd
         self._truth = truth
         self._votes_per_item = votes_per_item
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Answer tasks until `stop` is set; an inbox that is away is asked again."""
+        """Answer tasks until `stop` is set; an inbox that is away is asked again.
+
+        Raises:
+            grpc.aio.AioRpcError: the inbox refuses the calls for good, such as for a wrong token.
+            MissingTruth: an item's truth is not known.
+        """
         while not stop.is_set():
             try:
                 await self.poll_once()
             except grpc.aio.AioRpcError as error:
+                if not passes(error):
+                    raise
                 _log.debug("the inbox is away: %s", error.details())
             await asyncio.sleep(POLL_SECONDS)
 

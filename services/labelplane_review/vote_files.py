@@ -11,10 +11,14 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-__all__ = ["SUFFIXES", "BadRow", "VoteRow", "is_complete", "read_rows"]
+__all__ = ["FORMULA", "SUFFIXES", "BadRow", "VoteRow", "is_complete", "read_rows"]
 
 SUFFIXES = frozenset({".csv", ".jsonl", ".parquet"})
-_COLUMNS = ("item", "label")
+
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""What a spreadsheet takes for the beginning of a formula."""
+
+_GUARDED = tuple(f"'{first}" for first in FORMULA)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,29 +46,33 @@ def is_complete(name: str, data: bytes) -> bool:
     return data.endswith(b"\n")
 
 
-def read_rows(name: str, data: bytes) -> Iterator[VoteRow | BadRow]:
+def read_rows(name: str, data: bytes, *, item: str = "item", label: str = "label") -> Iterator[VoteRow | BadRow]:
     """Yield a file's rows; rows without a label are not answered yet and are passed over.
 
     Args:
         name: the file's name; its ending says the format, and its stem is the annotator of rows that name none.
         data: the file's bytes.
+        item: the column of item ids.
+        label: the column of labels.
     """
     stem = PurePosixPath(name).stem
+    if name.endswith(".csv"):  # whose column names are read without regard to case
+        item, label = item.lower(), label.lower()
     for place, record in _records(name, data):
         if isinstance(record, str):
             yield BadRow(place, record)
             continue
-        missing = [column for column in _COLUMNS if column not in record]
+        missing = [column for column in (item, label) if column not in record]
         if missing:
-            yield BadRow(place, f"column {missing[0]!r} is missing: votes have the columns item, label, annotator")
+            yield BadRow(place, f"column {missing[0]!r} is missing: {item} and {label} are needed")
             return
-        if not _text(record["label"]):
+        if not _text(record[label]):
             continue
-        if not _text(record["item"]):
+        if not _text(record[item]):
             yield BadRow(place, "the item is empty")
             continue
         annotator = _text(record.get("annotator")) or stem
-        yield VoteRow(place, _text(record["item"]), _text(record["label"]), annotator)
+        yield VoteRow(place, _text(record[item]), _text(record[label]), annotator)
 
 
 def _records(name: str, data: bytes) -> Iterator[tuple[str, dict[str, Any] | str]]:
@@ -116,4 +124,6 @@ def _parquet_records(name: str, data: bytes) -> Iterator[tuple[str, dict[str, An
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    """Return a cell as text, without the apostrophe that `tasks.csv` puts before what looks like a formula."""
+    text = "" if value is None else str(value).strip()
+    return text[1:] if text.startswith(_GUARDED) else text

@@ -1,4 +1,4 @@
-"""A small job up to the point where Score begins: coloured squares as PNG files, an index, and a model that looks at colour."""
+"""A small job up to where Score begins: coloured squares as PNG files, an index, and a model that looks at colour."""
 
 import io
 

@@ -1,4 +1,4 @@
-"""A small labelling job in folders, up to the point where Train begins: digits as PNG files, an index, noisy posteriors."""
+"""A small labelling job in folders, up to where Train begins: digits as PNG files, an index, noisy posteriors."""
 
 import asyncio
 import io
@@ -32,11 +32,11 @@ DIGITS = tuple(str(digit) for digit in range(10))
 
 
 def noisy_posteriors(truth: npt.NDArray[np.int64], *, n_classes: int, seed: int) -> npt.NDArray[np.float64]:
-    """Posteriors as three annotators of accuracy 0.7 give them: mostly sure and right, sometimes sure and wrong."""
+    """Posteriors as three annotators of accuracy 0.75 give them: mostly sure and right, sometimes sure and wrong."""
     rng = np.random.default_rng(seed)
     wrong = (truth[:, None] + rng.integers(1, n_classes, (len(truth), 3))) % n_classes
-    answers = np.where(rng.random((len(truth), 3)) < 0.7, truth[:, None], wrong)
-    scores = np.log(0.7 / (0.3 / (n_classes - 1))) * np.eye(n_classes)[answers].sum(axis=1)
+    answers = np.where(rng.random((len(truth), 3)) < 0.75, truth[:, None], wrong)
+    scores = np.log(0.75 / (0.25 / (n_classes - 1))) * np.eye(n_classes)[answers].sum(axis=1)
     exponentials = np.exp(scores - scores.max(axis=1, keepdims=True))
     return exponentials / exponentials.sum(axis=1, keepdims=True)
 
@@ -152,7 +152,9 @@ class TrainMessage:
         return replace(self, fields={**self.fields, **fields})
 
     def named(self, request_id: str, *, round_number: int = 0) -> Self:
-        return replace(self, request_id=request_id, fields={**self.fields, "round": {"number": round_number, "attempt": 1}})
+        return replace(
+            self, request_id=request_id, fields={**self.fields, "round": {"number": round_number, "attempt": 1}}
+        )
 
     def encoders(self, teacher: str, student: str, **both: Any) -> Self:
         return replace(
@@ -193,7 +195,7 @@ class TrainMessage:
 class Caller:
     """The stubs of a running server."""
 
-    train: Callable[[pb.StartTrainRequest], Awaitable[pb.StartTrainResponse]]
+    train: Callable[..., Awaitable[pb.StartTrainResponse]]
     operations: Any
 
     async def finish(self, request: pb.StartTrainRequest) -> operation_pb.Operation:
@@ -220,9 +222,7 @@ async def serving(job: Job, folder: Path, *, owner: str = "test", token: str = T
     await server.start(address)
     channel = open_channel(address, token=token)
     try:
-        yield Caller(
-            pb_grpc.DistillationServiceStub(channel).StartTrain, operation_grpc.OperationServiceStub(channel)
-        )
+        yield Caller(pb_grpc.DistillationServiceStub(channel).StartTrain, operation_grpc.OperationServiceStub(channel))
     finally:
         await channel.close()
         await runner.close(grace_seconds=5.0)

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from labelplane_aggregation.servicer import register as register_aggregation
 from prometheus_client import CollectorRegistry
 
+from labelplane_aggregation.servicer import register as register_aggregation
 from labelplane_core.clock import Clock
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import ServiceParts, operation_registration

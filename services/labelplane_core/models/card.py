@@ -6,9 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labelplane_core.models.errors import BadModel
 
-__all__ = ["FORMAT_VERSION", "ModelCard", "TrainedOn"]
-
-FORMAT_VERSION = 1
+__all__ = ["ModelCard", "TrainedOn"]
 
 
 class TrainedOn(BaseModel):
@@ -30,7 +28,7 @@ class ModelCard(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    format_version: Literal[1] = FORMAT_VERSION
+    format_version: Literal[1] = 1
     role: Literal["teacher", "student"]
     task_type: str = Field(min_length=1)
     classes: tuple[str, ...] = Field(min_length=2, description="In the order of the logits.")
@@ -67,4 +65,4 @@ class ModelCard(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise BadModel(f"{source}: {where}: {first['msg']}; it was written by another version or is damaged") from error
+            raise BadModel(f"{source}: {where}: {first['msg']}; another version wrote it, or it is damaged") from error

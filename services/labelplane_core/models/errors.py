@@ -5,7 +5,6 @@ LabelplaneError
 └── InvalidInput
     └── BatchMismatch    a batch does not fit the model's input
 """
-# ruff: noqa: N818 - the classes are named for what happened, as reasons and canonical codes are.
 
 from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 

@@ -113,7 +113,7 @@ class OperationRunner:
             _refuse_stale_epoch(invocation, held.record)
             if held.record.request_digest != digest:
                 raise RequestMismatch(
-                    f"operation {invocation.request_id} was started with other parameters: use a new attempt for a change"
+                    f"operation {invocation.request_id} was started with other parameters: a change needs a new attempt"
                 )
             if held.record.is_final:
                 return held.record
@@ -284,7 +284,7 @@ class OperationRunner:
             return replace(running.held.record, owner="", updated=self._clock.now())
         except LabelplaneError as error:
             return running.held.record.failed(self._clock.now(), Failure.of(error))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - a defect fails its operation, not the service
             _log.exception("operation %s failed unexpectedly", context.request_id)
             return running.held.record.failed(self._clock.now(), Failure.unexpected(error))
         spent = {"cpu_seconds": time.process_time() - cpu_seconds, "gpu_seconds": 0.0}

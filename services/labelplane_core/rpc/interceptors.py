@@ -124,7 +124,7 @@ class ErrorInterceptor(_AroundInterceptor):
             await call.context.abort(_status(error.code), str(error))
         except (grpc.aio.AbortError, asyncio.CancelledError, GeneratorExit):
             raise
-        except Exception:
+        except Exception:  # noqa: BLE001 - the last place that can answer a defect with a code
             _log.exception("unexpected error in %s", call.method)
             call.context.set_trailing_metadata(((REASON_KEY, "Unexpected"),))
             await call.context.abort(grpc.StatusCode.INTERNAL, "unexpected error: the service's log has the details")

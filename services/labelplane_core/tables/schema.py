@@ -12,6 +12,7 @@ __all__ = [
     "ITEM_ERRORS",
     "LABELS",
     "POSTERIORS",
+    "PREDICTIONS",
     "RELIABILITIES",
     "SCORES",
     "SELECTION",
@@ -165,6 +166,9 @@ SCORES = _table(
 )
 """What the model says of every unlabelled item."""
 
+PREDICTIONS = _table("predictions", _text("item_id"), _floats("probabilities", pa.float64()))
+"""P(class) of items that a model was trained on, each by members of its ensemble that have not seen it."""
+
 SELECTION = _table(
     "selection",
     _text("item_id"),
@@ -209,6 +213,7 @@ ALL_SCHEMAS = (
     POSTERIORS,
     RELIABILITIES,
     SCORES,
+    PREDICTIONS,
     SELECTION,
     TASKS,
     LABELS,

@@ -95,8 +95,8 @@ def require_encoder(encoder: Encoder, *, has_weights: bool) -> None:
         )
     if encoder.needs_weights and not has_weights:
         raise MissingWeights(
-            f"encoder {encoder.name} needs pretrained weights: put config.json and model.safetensors in a folder, or under "
-            "a prefix of the job's storage, and name it in `weights`; nothing is downloaded from a hub"
+            f"encoder {encoder.name} needs pretrained weights: put config.json and model.safetensors in a folder, or "
+            "under a prefix of the job's storage, and name it in `weights`; nothing is downloaded from a hub"
         )
 
 

@@ -18,7 +18,9 @@ _DEFAULT_SIDE = 224
 
 
 async def fetch_weights(store: ObjectStore, address: str, *, folder: Path) -> Path | None:
-    """Return the local folder with the weights at `address`: itself a folder, or a prefix of the store that is copied to `folder`.
+    """Return a local folder with the weights at `address`.
+
+    The address is a folder itself, or a prefix of the store, which is then copied to `folder`.
 
     Returns:
         None for an empty address.

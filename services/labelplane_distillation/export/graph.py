@@ -67,28 +67,39 @@ class Graph:
 
 
 def add_ensemble_head(
-    graph: Graph, embeddings: str, *, weight: Array, bias: Array, embedding: str, temperature: float
+    graph: Graph,
+    embeddings: str,
+    *,
+    weight: Array,
+    bias: Array,
+    embedding: str,
+    temperature: float,
+    n_views: int = 1,
 ) -> None:
     """Add the members' linear heads and all outputs.
 
     Args:
         graph: where to add.
-        embeddings: (S, N, D) or (1, N, D) inputs of the heads.
+        embeddings: (S, V N, D) or (1, V N, D) inputs of the heads, all items of one view after those of another.
         weight: (S, D, K) of the heads.
         bias: (S, 1, K) of the heads.
         embedding: (N, D) that is given out.
         temperature: what logits are divided by.
+        n_views: V; above 1 the logits are the views' mean log-probabilities.
     """
-    # The temperature goes into the head: it costs nothing, and divides exactly what is averaged afterwards.
-    scaled_weight = graph.constant((weight / temperature).astype(np.float32))
-    scaled_bias = graph.constant((bias / temperature).astype(np.float32))
-    logits = graph.add("Add", graph.add("MatMul", embeddings, scaled_weight), scaled_bias)
-    add_ensemble_outputs(graph, logits, embedding, members=len(weight), n_classes=weight.shape[2], size=weight.shape[1])
+    members, size, n_classes = weight.shape
+    product = graph.add("MatMul", embeddings, graph.constant(weight))
+    logits = graph.add("Add", product, graph.constant(bias))
+    if n_views > 1:
+        by_view = graph.constant(np.array([members, n_views, -1, n_classes], dtype=np.int64))
+        log_probabilities = graph.add("Reshape", graph.add("LogSoftmax", logits, axis=-1), by_view)
+        axis = graph.constant(np.array([1], dtype=np.int64))
+        logits = graph.add("ReduceMean", log_probabilities, axis, keepdims=0)
+    scaled = graph.add("Div", logits, graph.constant(np.array(temperature, dtype=np.float32)))
+    add_ensemble_outputs(graph, scaled, embedding, members=members, n_classes=n_classes, size=size)
 
 
-def add_ensemble_outputs(
-    graph: Graph, logits: str, embedding: str, *, members: int, n_classes: int, size: int
-) -> None:
+def add_ensemble_outputs(graph: Graph, logits: str, embedding: str, *, members: int, n_classes: int, size: int) -> None:
     """Add the outputs: log of the members' mean distribution, embedding, and the members' own logits as samples."""
     axis = graph.constant(np.array([0], dtype=np.int64))
     log_probabilities = graph.add("LogSoftmax", logits, axis=-1)

@@ -1,1 +1,1 @@
-"""Neural teachers and students. Every module here imports torch; nothing outside imports it before an encoder needs it."""
+"""Neural teachers and students. Every module here imports torch; nothing outside does before an encoder needs it."""

@@ -31,6 +31,8 @@ class AdamW:
         self._steps = 0
         self._means = {name: torch.zeros_like(each) for name, each in parameters.items()}
         self._squares = {name: torch.zeros_like(each) for name, each in parameters.items()}
+        # Large tables spend more on new memory than on arithmetic.
+        self._scratch = {name: torch.empty_like(each) for name, each in parameters.items()}
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
@@ -41,11 +43,12 @@ class AdamW:
         for name, parameter in self._parameters.items():
             if (gradient := parameter.grad) is None:
                 continue
-            mean, square = self._means[name], self._squares[name]
+            mean, square, scratch = self._means[name], self._squares[name], self._scratch[name]
             mean.lerp_(gradient, 1.0 - _BETA_1)
             square.mul_(_BETA_2).addcmul_(gradient, gradient, value=1.0 - _BETA_2)
             parameter.mul_(1.0 - rate * self._weight_decay)
-            parameter.addcdiv_(mean, (square.sqrt() / correction).add_(_EPSILON), value=-size)
+            torch.sqrt(square, out=scratch)
+            parameter.addcdiv_(mean, scratch.div_(correction).add_(_EPSILON), value=-size)
             parameter.grad = None
 
     def state(self) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from typing import Any
 
 from safetensors import SafetensorError
 from safetensors.torch import load, save
@@ -66,12 +67,14 @@ def unpack_state(data: bytes, *, fingerprint: str) -> TrainingState:
     try:
         header, tensors = _read_header(data), load(data)
     except (SafetensorError, ValueError, KeyError) as error:
-        raise BadCheckpoint("the checkpoint is damaged: remove it to train from the start") from error
+        raise BadCheckpoint("the checkpoint is damaged") from error
     if header.get("format") != _FORMAT or header.get("fingerprint") != fingerprint:
-        raise BadCheckpoint("the checkpoint belongs to another training or version: remove it to train from the start")
+        raise BadCheckpoint("the checkpoint belongs to another training or version")
 
     def group(prefix: str) -> dict[str, Tensor]:
-        return {name.removeprefix(f"{prefix}/"): each for name, each in tensors.items() if name.startswith(f"{prefix}/")}
+        return {
+            name.removeprefix(f"{prefix}/"): each for name, each in tensors.items() if name.startswith(f"{prefix}/")
+        }
 
     return TrainingState(
         fingerprint=fingerprint,
@@ -85,7 +88,7 @@ def unpack_state(data: bytes, *, fingerprint: str) -> TrainingState:
     )
 
 
-def _read_header(data: bytes) -> dict[str, object]:
+def _read_header(data: bytes) -> dict[str, Any]:
     length = int.from_bytes(data[:8], "little")
     metadata = json.loads(data[8 : 8 + length])["__metadata__"]
     return dict(json.loads(metadata[_KEY]))

@@ -103,7 +103,7 @@ class MemberConvolution(nn.Module):
 class MemberEmbeddingBag(nn.Module):
     """S tables of `rows` vectors; a bag is the mean of the vectors of its ids.
 
-    Ids are (S, B, L) or, shared by all members, (B, L), from 0 to rows; `padding` stands for no id. An empty bag is zero.
+    Ids are (S, B, L) or, shared by all members, (B, L), below `rows`; `padding` fills up the end. An empty bag is zero.
     """
 
     def __init__(self, members: int, sizes: tuple[int, int], *, padding: int, generator: torch.Generator) -> None:
@@ -115,6 +115,8 @@ class MemberEmbeddingBag(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         """Return (S, B, width)."""
         members, rows, width = self.weight.shape
+        # Padding stands last, and most of it in every item of a batch can be cut off.
+        ids = ids[..., : max(1, int((ids != self.padding).sum(-1).max()))]
         if ids.dim() == 2:
             ids = ids.expand(members, *ids.shape)
         is_given = ids != self.padding

@@ -9,14 +9,17 @@ import torch
 from labelplane_core.features import InputKind, InputSpec
 from labelplane_distillation.learning import Hooks, NetworkSettings, Problem, Training
 from labelplane_distillation.neural.augment import Augmentation
-from labelplane_distillation.neural.ensemble import NeuralEnsemble
-from labelplane_distillation.neural.networks import HashedNgrams, MemberNetwork, Mlp, Sizes, SmallCnn
+from labelplane_distillation.neural.ensemble import BuiltEnsemble
+from labelplane_distillation.neural.networks import HashedNgrams, Mlp, Sizes, SmallCnn, SmallNetwork
 from labelplane_distillation.neural.runtime import choose_device, torch_configured
 from labelplane_distillation.neural.trainer import Trainer
 
 __all__ = ["NeuralLearner", "seed_of", "small_learner"]
 
-Build = Callable[[int, int, torch.Generator], MemberNetwork]
+_TINY_ITEM = 1024
+"""Numbers in an item, up to which a second thread costs more than it saves."""
+
+Build = Callable[[int, int, torch.Generator], SmallNetwork]
 """Makes (members, classes, generator) untrained networks."""
 
 
@@ -54,23 +57,24 @@ class NeuralLearner:
             began = time.perf_counter()
             epochs = trainer.run()
             seconds = time.perf_counter() - began
-        ensemble = NeuralEnsemble(network, item_shape=self._spec.shape, augmentation=augmentation)
+        ensemble = BuiltEnsemble(network, item_shape=self._spec.shape, augmentation=augmentation)
         return Training(ensemble, epochs=epochs, gpu_seconds=seconds if device.type == "cuda" else 0.0)
 
 
-def small_learner(
-    settings: NetworkSettings, *, spec: InputSpec, is_deterministic: bool, threads: int
-) -> NeuralLearner:
+def small_learner(settings: NetworkSettings, *, spec: InputSpec, is_deterministic: bool, threads: int) -> NeuralLearner:
     """Return what trains the small network that `settings.encoder` names."""
 
-    def build(members: int, n_classes: int, generator: torch.Generator) -> MemberNetwork:
+    def build(members: int, n_classes: int, generator: torch.Generator) -> SmallNetwork:
         sizes = Sizes(members=members, n_classes=n_classes, hidden=settings.hidden_size, dropout=settings.dropout)
         if settings.encoder == "HashedNgrams":
             return HashedNgrams(sizes, spec.dims, generator=generator)
         network = SmallCnn if settings.encoder == "SmallCnn" else Mlp
         return network(sizes, spec.shape, generator=generator)
 
-    return NeuralLearner(settings, build, spec=spec, is_deterministic=is_deterministic, threads=threads)
+    is_tiny = int(np.prod(spec.shape)) <= _TINY_ITEM
+    return NeuralLearner(
+        settings, build, spec=spec, is_deterministic=is_deterministic, threads=threads or (1 if is_tiny else 0)
+    )
 
 
 def seed_of(seed: tuple[int, ...]) -> int:

@@ -27,7 +27,7 @@ class Batch:
 
 
 def member_losses(logits: Tensor, batch: Batch, *, temperature: float = 1.0, mixing: float = 0.0) -> Tensor:
-    """Return each member's mean loss (S,) of its (S, B, K) logits; see `labelplane_distillation.losses` for the formula."""
+    """Return each member's mean loss (S,) of its (S, B, K) logits; `labelplane_distillation.losses` has the formula."""
     task = -(batch.targets * functional.log_softmax(logits, dim=-1)).sum(-1)
     losses = (1.0 - mixing) * (batch.weights * task).mean(-1)
     if batch.teacher is None or mixing == 0.0:

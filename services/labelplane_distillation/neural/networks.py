@@ -12,7 +12,7 @@ from torch.nn import functional
 from labelplane_distillation.export.graph import Graph
 from labelplane_distillation.neural.layers import MemberConvolution, MemberEmbeddingBag, MemberLinear, drop
 
-__all__ = ["HashedNgrams", "MemberNetwork", "Mlp", "Sizes", "SmallCnn"]
+__all__ = ["HashedNgrams", "MemberNetwork", "Mlp", "Sizes", "SmallCnn", "SmallNetwork"]
 
 _LAST_SIDE = 4
 
@@ -24,7 +24,6 @@ class MemberNetwork(nn.Module):
     """S networks. Inputs are (S, B, ...), or (B, ...) when all members look at the same items."""
 
     head: MemberLinear
-    input_dtype: npt.DTypeLike = np.float32
 
     def forward(self, inputs: Tensor, noise: torch.Generator | None = None) -> Hidden:
         """Return logits and embeddings; `noise` draws what dropout leaves out, and None leaves out nothing."""
@@ -34,10 +33,6 @@ class MemberNetwork(nn.Module):
     @abstractmethod
     def embed(self, inputs: Tensor, noise: torch.Generator | None) -> Tensor:
         """Return the (S, B, D) inputs of the last layer."""
-
-    @abstractmethod
-    def add_to(self, graph: Graph) -> str:
-        """Add everything below the last layer to a graph, and return the (S, N, D) value."""
 
     def copy_members(self, source: dict[str, Tensor], target: dict[str, Tensor], is_chosen: Tensor) -> None:
         """Copy the chosen members' (S,) weights from one state to another.
@@ -50,6 +45,16 @@ class MemberNetwork(nn.Module):
             target[name].view(members)[chosen] = value.detach().reshape(members)[chosen]
 
 
+class SmallNetwork(MemberNetwork):
+    """Networks of our own layers, which can add themselves to a graph."""
+
+    input_dtype: npt.DTypeLike = np.float32
+
+    @abstractmethod
+    def add_to(self, graph: Graph, value: str) -> str:
+        """Add everything below the last layer for the (N, ...) items in `value`, and return the (S, N, D) value."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sizes:
     """What all small networks have in common: S members, K classes, a width, and the share that dropout leaves out."""
@@ -60,7 +65,7 @@ class Sizes:
     dropout: float
 
 
-class Mlp(MemberNetwork):
+class Mlp(SmallNetwork):
     """Two hidden layers over all pixels or features.
 
     Args:
@@ -83,14 +88,14 @@ class Mlp(MemberNetwork):
         hidden = drop(functional.relu(self.first(flat)), self.dropout, noise)
         return drop(functional.relu(self.second(hidden)), self.dropout, noise)
 
-    def add_to(self, graph: Graph) -> str:
+    def add_to(self, graph: Graph, value: str) -> str:
         """Add both hidden layers."""
-        members = graph.add("Unsqueeze", graph.add("Flatten", "input", axis=1), graph.constant(np.array([0])))
+        members = graph.add("Unsqueeze", graph.add("Flatten", value, axis=1), graph.constant(np.array([0])))
         hidden = graph.add("Relu", self.first.add_to(graph, members))
         return graph.add("Relu", self.second.add_to(graph, hidden))
 
 
-class SmallCnn(MemberNetwork):
+class SmallCnn(SmallNetwork):
     """3x3 convolutions down to 4 x 4 and one to 2 x 2, whose values are the embedding.
 
     The first convolution keeps the size; each further one halves it until no side is above 4. Channels double from a
@@ -123,9 +128,8 @@ class SmallCnn(MemberNetwork):
         members = hidden.reshape(len(hidden), self.members, -1).transpose(0, 1)
         return drop(members, self.dropout, noise)
 
-    def add_to(self, graph: Graph) -> str:
+    def add_to(self, graph: Graph, value: str) -> str:
         """Add all convolutions."""
-        value = "input"
         for number, convolution in enumerate(self.convolutions):
             assert isinstance(convolution, MemberConvolution)
             value = graph.add("Relu", convolution.add_to(graph, value, is_shared=number == 0))
@@ -155,7 +159,7 @@ def _plan_convolutions(item_shape: tuple[int, ...], hidden: int) -> tuple[list[_
     return layers, hidden * (height - lost) * (width - lost)
 
 
-class HashedNgrams(MemberNetwork):
+class HashedNgrams(SmallNetwork):
     """The mean of the vectors of a text's n-grams, hashed into a table, and one hidden layer (Joulin et al., 2017).
 
     Args:
@@ -178,6 +182,6 @@ class HashedNgrams(MemberNetwork):
         bags = drop(self.bag(inputs), self.dropout, noise)
         return drop(functional.relu(self.hidden(bags)), self.dropout, noise)
 
-    def add_to(self, graph: Graph) -> str:
+    def add_to(self, graph: Graph, value: str) -> str:
         """Add the bag and the hidden layer."""
-        return graph.add("Relu", self.hidden.add_to(graph, self.bag.add_to(graph, "input")))
+        return graph.add("Relu", self.hidden.add_to(graph, self.bag.add_to(graph, value)))

@@ -1,9 +1,10 @@
 """Trains all members of an ensemble at once: AdamW, a cosine schedule, early stop, checkpoints, equal bits on resume.
 
-Loshchilov and Hutter: Decoupled Weight Decay Regularization, 2019; SGDR: Stochastic Gradient Descent with Warm Restarts, 2017.
+Loshchilov and Hutter: SGDR: Stochastic Gradient Descent with Warm Restarts, 2017 (one cycle of it).
 """
 
 import hashlib
+import logging
 import math
 from collections.abc import Iterator
 from dataclasses import astuple, dataclass
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from labelplane_distillation.errors import TrainingDiverged
+from labelplane_distillation.errors import BadCheckpoint, TrainingDiverged
 from labelplane_distillation.learning import Hooks, NetworkSettings, Problem, Rows, Window
 from labelplane_distillation.neural.adamw import AdamW
 from labelplane_distillation.neural.augment import Augmentation, move_images
@@ -20,12 +21,16 @@ from labelplane_distillation.neural.checkpoint import TrainingState, pack_state,
 from labelplane_distillation.neural.losses import Batch, member_losses, weighted_cross_entropy
 from labelplane_distillation.neural.networks import MemberNetwork
 
-__all__ = ["MIN_STEPS", "Trainer", "draw_order"]
+__all__ = ["MIN_STEPS", "MIN_VALIDATION_ITEMS", "Trainer", "draw_order", "fingerprint"]
 
 MIN_STEPS = 6
 """Steps of an epoch at least: a few dozen items are passed several times, or they would hardly be learned at all."""
 
+MIN_VALIDATION_ITEMS = 20
+"""Validation items below which training goes on to its end: a handful says little of which epoch is best."""
+
 _WARM_UP_STEPS = 10
+_log = logging.getLogger(__name__)
 _LEAST_GAIN = 1e-4
 _INFERENCE_BATCH = 512
 
@@ -34,6 +39,7 @@ _INFERENCE_BATCH = 512
 class _Pool:
     """The items of an epoch on the device: the labelled ones, and after them the window's."""
 
+    window: Window | None
     inputs: Tensor
     targets: Tensor
     weights: Tensor
@@ -44,9 +50,9 @@ class _Pool:
 class Trainer:
     """Trains one `MemberNetwork` on one `Problem`.
 
-    Every epoch draws from a generator made of the seed and the epoch's number, so an epoch depends on the state before it
-    and on nothing else: a training that was interrupted and resumed ends with the bits of one that was not (on the same
-    processor with one thread).
+    Every epoch draws from a generator made of the seed and the epoch's number, so an epoch depends on the state before
+    it and on nothing else: a training that was interrupted and resumed ends with the bits of one that was not (on the
+    same processor with one thread).
 
     Args:
         network: the members, with their first weights.
@@ -74,13 +80,13 @@ class Trainer:
         trained = {name: each for name, each in network.named_parameters() if each.requires_grad}
         self._optimiser = AdamW(trained, weight_decay=settings.weight_decay)
         self._state = self._begin()
+        self._pool: _Pool | None = None
 
     def run(self) -> int:
         """Train to the end and return how many epochs it took; the network then holds each member's chosen state.
 
         Raises:
             TrainingDiverged: a loss is not finite.
-            BadCheckpoint: the kept state is damaged or of another training.
         """
         self._resume()
         while not self._state.is_finished:
@@ -98,7 +104,7 @@ class Trainer:
 
     @property
     def _keeps_best(self) -> bool:
-        return self._settings.patience > 0 and len(self._problem.validation_rows) > 0
+        return self._settings.patience > 0 and len(self._problem.validation_rows) >= MIN_VALIDATION_ITEMS
 
     def _begin(self) -> TrainingState:
         members = len(self._problem.member_rows)
@@ -150,7 +156,7 @@ class Trainer:
         mixing = self._problem.mixing
         # Members share nothing, so the sum's gradient is each one's own.
         loss = member_losses(logits, batch, temperature=mixing.temperature, mixing=mixing.share).sum()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return loss.detach()
 
     def _rate(self, epoch: int, step: int, steps: int) -> float:
@@ -163,18 +169,23 @@ class Trainer:
         labelled = len(examples.inputs)
         inputs, targets, weights, teacher = examples.inputs, examples.targets, examples.weights, examples.teacher
         window: Window | None = None if self._problem.unlabelled is None else self._problem.unlabelled.window(epoch)
+        if self._pool is not None and self._pool.window is window:
+            return self._pool
+        self._pool = None  # so that two are never held at once
         if window is not None and teacher is not None and len(window.inputs):
             inputs = np.concatenate([inputs, window.inputs])
             targets = np.concatenate([targets, np.zeros_like(window.teacher)])
             weights = np.concatenate([weights, np.zeros(len(window.inputs))])
             teacher = np.concatenate([teacher, window.teacher])
-        return _Pool(
+        self._pool = _Pool(
+            window=window,
             inputs=torch.as_tensor(inputs).to(self._device),
             targets=self._floats(targets),
             weights=self._floats(weights),
             teacher=None if teacher is None else self._floats(teacher),
             n_labelled=labelled,
         )
+        return self._pool
 
     def _floats(self, values: np.ndarray[tuple[int, ...], np.dtype[np.float64]]) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=self._device)
@@ -218,7 +229,12 @@ class Trainer:
         data = None if self._hooks.checkpoints is None else self._hooks.checkpoints.load()
         if data is None:
             return
-        self._state = unpack_state(data, fingerprint=self._state.fingerprint)
+        try:
+            self._state = unpack_state(data, fingerprint=self._state.fingerprint)
+        except BadCheckpoint as error:
+            # It costs time, never the result.
+            _log.warning("training starts anew: %s", error)
+            return
         self._network.load_state_dict(self._state.network)
         self._state.best = {name: value.to(self._device) for name, value in self._state.best.items()}
         if not self._state.is_finished:

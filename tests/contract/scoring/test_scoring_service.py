@@ -222,7 +222,7 @@ async def test_model_of_other_classes_is_refused(service: Served) -> None:
 async def test_vanished_item_fails_its_shard_and_is_named(service: Served) -> None:
     index_ref = await write_scoring_job(service.parts)
     model_ref = await write_colour_model(service.parts)
-    (Path(service.parts.data.root) / "031.png").write_bytes(b"no image")  # type: ignore[attr-defined]
+    await service.parts.data.put("031.png", b"no image")
     await pb_grpc.ScoringServiceStub(service.channel).StartScore(score_request(index_ref, model_ref))
     done = await service.finished("job/1/score/1")
     assert done.error.reason == "ShardGivenUp"

@@ -43,7 +43,9 @@ class Dataset(_message.Message):
     item_field: _builtins.str
     """item_field is the column of the text, or of the image's path below the data address."""
     gold_field: _builtins.str
-    """gold_field is the column of the known class of gold items. Empty: no gold. "$folder" takes the folder's name."""
+    """gold_field is the column of the known class of gold items. Empty: no gold. For class folders, "folder" or "$folder"
+    is the name of the item's first folder.
+    """
     gold_gate_share: _builtins.float
     """gold_gate_share is the share of gold that decides; the rest only reports. 0 to 1."""
     max_item_errors: _builtins.int
@@ -546,7 +548,7 @@ class Acceptance(_message.Message):
     maximum_risk: _builtins.float
     """maximum_risk is the error rate that the accepted labels must stay under. 0 to 1."""
     confidence: _builtins.float
-    """confidence is the probability with which the bound must hold. 0.5 to 1."""
+    """confidence is the probability with which the bound must hold. Between 0 and 1."""
     def __init__(
         self,
         *,

@@ -71,9 +71,9 @@ class AggregationServiceServicer:
     def StartPrepare(self, request, context):
         """StartPrepare indexes the data set into numbered blocks, checks and hashes it and splits gold into gate and audit.
         A prefix that holds finished rounds of the same job is continued: the last round's references come with the index.
-        Results: index; of the last finished round votes, selection, tasks, scores, out_of_fold, model. Figures: items,
-        gold_gate, gold_audit, item_errors, last_round (-1 when none has finished), attempts (the highest attempt of any
-        stage in the round after it).
+        Results: index, data_hash (the digest itself); of the last finished round votes, selection, tasks, scores,
+        out_of_fold, model. Figures: items, gold_gate, gold_audit, item_errors, last_round (-1 when none has finished),
+        attempts (the highest attempt of any stage in the round after it), model_accuracy (of that model, when measured).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -81,7 +81,8 @@ class AggregationServiceServicer:
 
     def StartVote(self, request, context):
         """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-        bases. Results: votes. Figures: votes, new_votes, votes_set_aside, people_votes.
+        bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
+        (those of people that count).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -89,7 +90,8 @@ class AggregationServiceServicer:
 
     def StartAggregate(self, request, context):
         """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-        labelled, min_class_count, iterations, converged, log_likelihood, objective, gate_accuracy.
+        labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
+        gate gold taken for items like all others; absent when none of it has votes).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -106,7 +108,8 @@ class AggregationServiceServicer:
     def StartFinalize(self, request, context):
         """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
         writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
-        audit_accuracy, audit_low, audit_high.
+        audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
+        gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,17 +38,19 @@ class AggregationServiceStub:
     StartPrepare: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartPrepareRequest, _aggregation_pb2.StartPrepareResponse]
     """StartPrepare indexes the data set into numbered blocks, checks and hashes it and splits gold into gate and audit.
     A prefix that holds finished rounds of the same job is continued: the last round's references come with the index.
-    Results: index; of the last finished round votes, selection, tasks, scores, out_of_fold, model. Figures: items,
-    gold_gate, gold_audit, item_errors, last_round (-1 when none has finished), attempts (the highest attempt of any
-    stage in the round after it).
+    Results: index, data_hash (the digest itself); of the last finished round votes, selection, tasks, scores,
+    out_of_fold, model. Figures: items, gold_gate, gold_audit, item_errors, last_round (-1 when none has finished),
+    attempts (the highest attempt of any stage in the round after it), model_accuracy (of that model, when measured).
     """
     StartVote: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartVoteRequest, _aggregation_pb2.StartVoteResponse]
     """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-    bases. Results: votes. Figures: votes, new_votes, votes_set_aside, people_votes.
+    bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
+    (those of people that count).
     """
     StartAggregate: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-    labelled, min_class_count, iterations, converged, log_likelihood, objective, gate_accuracy.
+    labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
+    gate gold taken for items like all others; absent when none of it has votes).
     """
     StartReview: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
@@ -57,7 +59,8 @@ class AggregationServiceStub:
     StartFinalize: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]
     """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
     writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
-    audit_accuracy, audit_low, audit_high.
+    audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
+    gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).
     """
 
 @_typing.type_check_only
@@ -70,17 +73,19 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     StartPrepare: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartPrepareRequest, _aggregation_pb2.StartPrepareResponse]  # type: ignore[assignment]
     """StartPrepare indexes the data set into numbered blocks, checks and hashes it and splits gold into gate and audit.
     A prefix that holds finished rounds of the same job is continued: the last round's references come with the index.
-    Results: index; of the last finished round votes, selection, tasks, scores, out_of_fold, model. Figures: items,
-    gold_gate, gold_audit, item_errors, last_round (-1 when none has finished), attempts (the highest attempt of any
-    stage in the round after it).
+    Results: index, data_hash (the digest itself); of the last finished round votes, selection, tasks, scores,
+    out_of_fold, model. Figures: items, gold_gate, gold_audit, item_errors, last_round (-1 when none has finished),
+    attempts (the highest attempt of any stage in the round after it), model_accuracy (of that model, when measured).
     """
     StartVote: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartVoteRequest, _aggregation_pb2.StartVoteResponse]  # type: ignore[assignment]
     """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-    bases. Results: votes. Figures: votes, new_votes, votes_set_aside, people_votes.
+    bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
+    (those of people that count).
     """
     StartAggregate: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]  # type: ignore[assignment]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-    labelled, min_class_count, iterations, converged, log_likelihood, objective, gate_accuracy.
+    labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
+    gate gold taken for items like all others; absent when none of it has votes).
     """
     StartReview: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]  # type: ignore[assignment]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
@@ -89,7 +94,8 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     StartFinalize: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]  # type: ignore[assignment]
     """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
     writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
-    audit_accuracy, audit_low, audit_high.
+    audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
+    gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).
     """
 
 class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -105,9 +111,9 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_aggregation_pb2.StartPrepareResponse, _abc.Awaitable[_aggregation_pb2.StartPrepareResponse]]:
         """StartPrepare indexes the data set into numbered blocks, checks and hashes it and splits gold into gate and audit.
         A prefix that holds finished rounds of the same job is continued: the last round's references come with the index.
-        Results: index; of the last finished round votes, selection, tasks, scores, out_of_fold, model. Figures: items,
-        gold_gate, gold_audit, item_errors, last_round (-1 when none has finished), attempts (the highest attempt of any
-        stage in the round after it).
+        Results: index, data_hash (the digest itself); of the last finished round votes, selection, tasks, scores,
+        out_of_fold, model. Figures: items, gold_gate, gold_audit, item_errors, last_round (-1 when none has finished),
+        attempts (the highest attempt of any stage in the round after it), model_accuracy (of that model, when measured).
         """
 
     @_abc_1.abstractmethod
@@ -117,7 +123,8 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartVoteResponse, _abc.Awaitable[_aggregation_pb2.StartVoteResponse]]:
         """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-        bases. Results: votes. Figures: votes, new_votes, votes_set_aside, people_votes.
+        bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
+        (those of people that count).
         """
 
     @_abc_1.abstractmethod
@@ -127,7 +134,8 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartAggregateResponse, _abc.Awaitable[_aggregation_pb2.StartAggregateResponse]]:
         """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-        labelled, min_class_count, iterations, converged, log_likelihood, objective, gate_accuracy.
+        labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
+        gate gold taken for items like all others; absent when none of it has votes).
         """
 
     @_abc_1.abstractmethod
@@ -148,7 +156,8 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_aggregation_pb2.StartFinalizeResponse, _abc.Awaitable[_aggregation_pb2.StartFinalizeResponse]]:
         """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
         writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
-        audit_accuracy, audit_low, audit_high.
+        audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
+        gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).
         """
 
 def add_AggregationServiceServicer_to_server(servicer: AggregationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

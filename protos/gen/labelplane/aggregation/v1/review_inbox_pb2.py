@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,labelplane/aggregation/v1/review_inbox.proto\x12\x19labelplane.aggregation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x01\n\nReviewTask\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05round\x18\x03 \x01(\r\x12\x14\n\x0cvotes_wanted\x18\x04 \x01(\r\x12\x0b\n\x03uri\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x12\n\nsuggestion\x18\x07 \x01(\t\x12\x1d\n\x15suggestion_confidence\x18\x08 \x01(\x01\"7\n\x10ListTasksRequest\x12\x14\n\x0c\x61\x66ter_number\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\r\"V\n\x11ListTasksResponse\x12\x34\n\x05tasks\x18\x01 \x03(\x0b\x32%.labelplane.aggregation.v1.ReviewTask\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x08\"\xe1\x01\n\x04Vote\x12\x0f\n\x07vote_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x11\n\tannotator\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x0e\n\x06weight\x18\x05 \x01(\x01\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11lead_time_seconds\x18\x07 \x01(\x01\x12\x18\n\x10suggestion_shown\x18\x08 \x01(\x08\x12\x12\n\nsupersedes\x18\t \x01(\t\x12\x11\n\tretracted\x18\n \x01(\x08\"T\n\x12SubmitVotesRequest\x12.\n\x05votes\x18\x01 \x03(\x0b\x32\x1f.labelplane.aggregation.v1.Vote\x12\x0e\n\x06origin\x18\x02 \x01(\t\"@\n\x0cVoteSetAside\x12\x0f\n\x07vote_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"w\n\x13SubmitVotesResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\x12:\n\tset_aside\x18\x03 \x03(\x0b\x32\'.labelplane.aggregation.v1.VoteSetAside\"\x14\n\x12GetProgressRequest\"\x7f\n\x13GetProgressResponse\x12\x12\n\ntasks_open\x18\x01 \x01(\x04\x12\x15\n\rvotes_missing\x18\x02 \x01(\x04\x12\x15\n\rvotes_pending\x18\x03 \x01(\x04\x12\r\n\x05votes\x18\x04 \x01(\x04\x12\x17\n\x0fvotes_set_aside\x18\x05 \x01(\x04\x32\xd8\x02\n\x12ReviewInboxService\x12\x66\n\tListTasks\x12+.labelplane.aggregation.v1.ListTasksRequest\x1a,.labelplane.aggregation.v1.ListTasksResponse\x12l\n\x0bSubmitVotes\x12-.labelplane.aggregation.v1.SubmitVotesRequest\x1a..labelplane.aggregation.v1.SubmitVotesResponse\x12l\n\x0bGetProgress\x12-.labelplane.aggregation.v1.GetProgressRequest\x1a..labelplane.aggregation.v1.GetProgressResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n,labelplane/aggregation/v1/review_inbox.proto\x12\x19labelplane.aggregation.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x01\n\nReviewTask\x12\x0e\n\x06number\x18\x01 \x01(\x04\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\r\n\x05round\x18\x03 \x01(\r\x12\x14\n\x0cvotes_wanted\x18\x04 \x01(\r\x12\x0b\n\x03uri\x18\x05 \x01(\t\x12\x0c\n\x04text\x18\x06 \x01(\t\x12\x12\n\nsuggestion\x18\x07 \x01(\t\x12\x1d\n\x15suggestion_confidence\x18\x08 \x01(\x01\"7\n\x10ListTasksRequest\x12\x14\n\x0c\x61\x66ter_number\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\r\"V\n\x11ListTasksResponse\x12\x34\n\x05tasks\x18\x01 \x03(\x0b\x32%.labelplane.aggregation.v1.ReviewTask\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x08\"\xf1\x01\n\x04Vote\x12\x0f\n\x07vote_id\x18\x01 \x01(\t\x12\x0f\n\x07item_id\x18\x02 \x01(\t\x12\x11\n\tannotator\x18\x03 \x01(\t\x12\x0e\n\x06\x61nswer\x18\x04 \x01(\t\x12\x0e\n\x06weight\x18\x05 \x01(\x01\x12(\n\x04time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x19\n\x11lead_time_seconds\x18\x07 \x01(\x01\x12\x18\n\x10suggestion_shown\x18\x08 \x01(\x08\x12\x12\n\nsupersedes\x18\t \x01(\t\x12\x11\n\tretracted\x18\n \x01(\x08\x12\x0e\n\x06origin\x18\x0b \x01(\t\"T\n\x12SubmitVotesRequest\x12.\n\x05votes\x18\x01 \x03(\x0b\x32\x1f.labelplane.aggregation.v1.Vote\x12\x0e\n\x06origin\x18\x02 \x01(\t\"@\n\x0cVoteSetAside\x12\x0f\n\x07vote_id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x0f\n\x07message\x18\x03 \x01(\t\"w\n\x13SubmitVotesResponse\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x01 \x01(\r\x12\x12\n\nduplicates\x18\x02 \x01(\r\x12:\n\tset_aside\x18\x03 \x03(\x0b\x32\'.labelplane.aggregation.v1.VoteSetAside\"\x14\n\x12GetProgressRequest\"\x7f\n\x13GetProgressResponse\x12\x12\n\ntasks_open\x18\x01 \x01(\x04\x12\x15\n\rvotes_missing\x18\x02 \x01(\x04\x12\x15\n\rvotes_pending\x18\x03 \x01(\x04\x12\r\n\x05votes\x18\x04 \x01(\x04\x12\x17\n\x0fvotes_set_aside\x18\x05 \x01(\x04\x32\xd8\x02\n\x12ReviewInboxService\x12\x66\n\tListTasks\x12+.labelplane.aggregation.v1.ListTasksRequest\x1a,.labelplane.aggregation.v1.ListTasksResponse\x12l\n\x0bSubmitVotes\x12-.labelplane.aggregation.v1.SubmitVotesRequest\x1a..labelplane.aggregation.v1.SubmitVotesResponse\x12l\n\x0bGetProgress\x12-.labelplane.aggregation.v1.GetProgressRequest\x1a..labelplane.aggregation.v1.GetProgressResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,17 +39,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTTASKSRESPONSE']._serialized_start=328
   _globals['_LISTTASKSRESPONSE']._serialized_end=414
   _globals['_VOTE']._serialized_start=417
-  _globals['_VOTE']._serialized_end=642
-  _globals['_SUBMITVOTESREQUEST']._serialized_start=644
-  _globals['_SUBMITVOTESREQUEST']._serialized_end=728
-  _globals['_VOTESETASIDE']._serialized_start=730
-  _globals['_VOTESETASIDE']._serialized_end=794
-  _globals['_SUBMITVOTESRESPONSE']._serialized_start=796
-  _globals['_SUBMITVOTESRESPONSE']._serialized_end=915
-  _globals['_GETPROGRESSREQUEST']._serialized_start=917
-  _globals['_GETPROGRESSREQUEST']._serialized_end=937
-  _globals['_GETPROGRESSRESPONSE']._serialized_start=939
-  _globals['_GETPROGRESSRESPONSE']._serialized_end=1066
-  _globals['_REVIEWINBOXSERVICE']._serialized_start=1069
-  _globals['_REVIEWINBOXSERVICE']._serialized_end=1413
+  _globals['_VOTE']._serialized_end=658
+  _globals['_SUBMITVOTESREQUEST']._serialized_start=660
+  _globals['_SUBMITVOTESREQUEST']._serialized_end=744
+  _globals['_VOTESETASIDE']._serialized_start=746
+  _globals['_VOTESETASIDE']._serialized_end=810
+  _globals['_SUBMITVOTESRESPONSE']._serialized_start=812
+  _globals['_SUBMITVOTESRESPONSE']._serialized_end=931
+  _globals['_GETPROGRESSREQUEST']._serialized_start=933
+  _globals['_GETPROGRESSREQUEST']._serialized_end=953
+  _globals['_GETPROGRESSRESPONSE']._serialized_start=955
+  _globals['_GETPROGRESSRESPONSE']._serialized_end=1082
+  _globals['_REVIEWINBOXSERVICE']._serialized_start=1085
+  _globals['_REVIEWINBOXSERVICE']._serialized_end=1429
 # @@protoc_insertion_point(module_scope)

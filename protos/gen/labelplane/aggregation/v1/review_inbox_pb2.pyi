@@ -139,6 +139,7 @@ class Vote(_message.Message):
     SUGGESTION_SHOWN_FIELD_NUMBER: _builtins.int
     SUPERSEDES_FIELD_NUMBER: _builtins.int
     RETRACTED_FIELD_NUMBER: _builtins.int
+    ORIGIN_FIELD_NUMBER: _builtins.int
     vote_id: _builtins.str
     """vote_id makes the vote known for good. 1 to 128 characters."""
     item_id: _builtins.str
@@ -157,6 +158,10 @@ class Vote(_message.Message):
     """supersedes is the vote_id of the vote that this one replaces. Empty for a first vote."""
     retracted: _builtins.bool
     """retracted takes back the vote that it supersedes."""
+    origin: _builtins.str
+    """origin says where this vote came from, for messages: a file and line. Empty: the request's origin. At most 1,024
+    characters.
+    """
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """time is when the annotator answered. Absent: when it came in."""
@@ -174,10 +179,11 @@ class Vote(_message.Message):
         suggestion_shown: _builtins.bool = ...,
         supersedes: _builtins.str = ...,
         retracted: _builtins.bool = ...,
+        origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "item_id", b"item_id", "lead_time_seconds", b"lead_time_seconds", "retracted", b"retracted", "suggestion_shown", b"suggestion_shown", "supersedes", b"supersedes", "time", b"time", "vote_id", b"vote_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "item_id", b"item_id", "lead_time_seconds", b"lead_time_seconds", "origin", b"origin", "retracted", b"retracted", "suggestion_shown", b"suggestion_shown", "supersedes", b"supersedes", "time", b"time", "vote_id", b"vote_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

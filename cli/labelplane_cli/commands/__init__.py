@@ -1,0 +1,1 @@
+"""One module a command; what a command needs loads when it runs."""

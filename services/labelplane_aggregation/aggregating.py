@@ -1,0 +1,87 @@
+"""The stage Aggregate."""
+
+import asyncio
+from functools import partial
+
+import pyarrow as pa
+
+from labelplane_aggregation.inferring import Gold, Inferred, class_counts, infer
+from labelplane_aggregation.predicting import PredictionTable, read_predictions
+from labelplane_aggregation.preparing.gold import AUDIT, GATE
+from labelplane_aggregation.requests import AggregateRequest
+from labelplane_core.operations import OperationContext, Outcome
+from labelplane_core.process import ServiceParts
+from labelplane_core.shards import Stage
+from labelplane_core.table_store import TableStore
+from labelplane_core.tables import INDEX, POSTERIORS, RELIABILITIES, VOTES
+
+__all__ = ["Aggregate", "gate_accuracy"]
+
+
+class Aggregate:
+    """Infers posteriors and reliabilities from all votes.
+
+    Gate gold that was voted on is held at its class, so it teaches the annotators' reliabilities. Audit gold is an item
+    like any other: it reports, and must not help itself.
+    """
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._layout = parts.layout
+        self._tables = TableStore(parts.store)
+
+    async def run(self, request: AggregateRequest, context: OperationContext) -> Outcome:
+        """Infer, write both tables and measure."""
+        index = await self._tables.read(request.index_ref, INDEX)
+        votes = await self._tables.read(request.votes_ref, VOTES)
+        classes = request.task.classes
+        predictions = await read_predictions(self._tables, request.predictions, n_classes=len(classes))
+        context.check()
+        gate = Gold.of(index, GATE)
+        run = partial(infer, votes, request.task, request.inference, gold=gate, predictions=predictions)
+        inferred = await asyncio.to_thread(run)
+        accuracy = await asyncio.to_thread(gate_accuracy, votes, request, gate, predictions)
+        context.check()
+        results = {
+            "posteriors": await self._write(request, inferred, context, is_main=True),
+            "reliabilities": await self._write(request, inferred, context, is_main=False),
+        }
+        return Outcome(results, _figures(inferred, index, classes) | accuracy)
+
+    async def _write(
+        self, request: AggregateRequest, inferred: Inferred, context: OperationContext, *, is_main: bool
+    ) -> str:
+        schema, table = (POSTERIORS, inferred.posteriors) if is_main else (RELIABILITIES, inferred.reliabilities)
+        where = (request.round_number, Stage.AGGREGATE, request.attempt)
+        manifest = self._layout.round_manifest(*where, context.generation)
+        if not is_main:
+            manifest = self._layout.round_file(*where, f"reliabilities-{context.generation:04d}.json")
+        return await self._tables.write_table(
+            table,
+            schema,
+            part_key=self._layout.round_table(*where, schema.name),
+            manifest_key=manifest,
+            classes=request.task.classes,
+        )
+
+
+def gate_accuracy(
+    votes: pa.Table, request: AggregateRequest, gate: Gold, predictions: PredictionTable | None
+) -> dict[str, float]:
+    """Return how often the votes get gate gold right when it is not held at its class; nothing without such items."""
+    if not len(gate):
+        return {}
+    free = infer(votes, request.task, request.inference, predictions=predictions).posteriors
+    accuracy = gate.accuracy(free.column("item_id"), free.column("answer"))
+    return {} if accuracy is None else {"gate_accuracy": accuracy}
+
+
+def _figures(inferred: Inferred, index: pa.Table, classes: tuple[str, ...]) -> dict[str, float]:
+    gold_ids = pa.concat_arrays([Gold.of(index, role).item_ids for role in (GATE, AUDIT)])
+    return {
+        "labelled": float(len(inferred.posteriors)),
+        "min_class_count": float(class_counts(inferred.posteriors, classes, leave_out=gold_ids).min()),
+        "iterations": float(inferred.iterations),
+        "converged": float(inferred.has_converged),
+        "log_likelihood": inferred.log_likelihood,
+        "objective": inferred.objective,
+    }

@@ -1,0 +1,234 @@
+"""The inbox: it acknowledges a vote only when the store has it."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from labelplane_aggregation.errors import NotPrepared
+from labelplane_aggregation.inbox.journal import Entry, Journal
+from labelplane_aggregation.inbox.ledger import Ledger, OpenTask
+from labelplane_aggregation.inbox.tasks import TaskBook
+from labelplane_aggregation.inbox.votes import IncomingVote, SetAside, aside_key, checked
+from labelplane_aggregation.requests import Task
+from labelplane_core.errors import AlreadyExists
+from labelplane_core.process import ServiceParts
+from labelplane_core.tables import TablePart
+
+__all__ = ["Progress", "Receipt", "ReviewInbox"]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of the votes of one call."""
+
+    accepted: int
+    duplicates: int
+    set_aside: tuple[SetAside, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Counts of the people's side."""
+
+    tasks_open: int = 0
+    votes_missing: int = 0
+    votes_pending: int = 0
+    votes: int = 0
+    votes_set_aside: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class _Group:
+    """Entries that one put of the store makes durable together."""
+
+    entries: list[Entry] = field(default_factory=list)
+    done: "asyncio.Future[None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
+class ReviewInbox:
+    """Tasks and votes of one job, over its store.
+
+    State is memory that is rebuilt at the first use. Votes that come while a put is under way wait together for the
+    next one (group commit), so the number of puts follows the store's speed and not the number of callers. Two
+    processes may hold an inbox over one store for a while (one is about to be ended): batches are create-only, and
+    each takes in what it finds where it wanted to write.
+    """
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._journal = Journal(parts.store, parts.layout)
+        self._book = TaskBook(parts.store, parts.layout)
+        self._ledger = Ledger()
+        self._next = 0
+        self._drained = 0
+        self._undrained: list[Entry] = []
+        self._waiting: _Group | None = None
+        self._in_flight: dict[str, _Group] = {}
+        self._lock = asyncio.Lock()
+        self._loading: asyncio.Task[None] | None = None
+        self._commits: set[asyncio.Task[None]] = set()
+
+    # -- calls of connectors --------------------------------------------------------------------------------------
+
+    async def submit(self, votes: Sequence[IncomingVote]) -> Receipt:
+        """Take votes in and return when they are durable.
+
+        Raises:
+            NotPrepared: the data set is not indexed yet.
+            StoreError: the votes may not be durable; send them again.
+        """
+        await self._ready()
+        task = await self._book.task()
+        if task is None:
+            raise NotPrepared("the data set is not indexed yet: send the votes again when Prepare has finished")
+        items = await self._book.item_ids()
+        receipt, groups = self._sort_in([checked(vote, items=items, task=task) for vote in votes])
+        for group in groups:
+            await asyncio.shield(group.done)
+        return receipt
+
+    async def open_tasks(self, *, after: int, limit: int) -> tuple[Sequence[tuple[OpenTask, int]], bool]:
+        """Return a page of open tasks with the votes each still wants, and whether no open task comes after it."""
+        await self._ready()
+        page = self._ledger.open_tasks(after=after, limit=limit + 1)
+        return page[:limit], len(page) <= limit
+
+    async def progress(self) -> Progress:
+        """Return the counts."""
+        await self._ready()
+        ledger = self._ledger
+        return Progress(
+            tasks_open=ledger.tasks_open,
+            votes_missing=ledger.votes_missing,
+            votes_pending=sum(isinstance(entry, IncomingVote) for entry in self._undrained),
+            votes=ledger.votes,
+            votes_set_aside=ledger.set_aside,
+        )
+
+    # -- calls of stages ------------------------------------------------------------------------------------------
+
+    async def drain(self) -> tuple[list[str], int]:
+        """Write the votes that have come since the last drain, and return the keys of all drained files and bad votes.
+
+        Done again after a crash at any point, it neither loses nor repeats a vote.
+        """
+        await self._ready()
+        async with self._lock:
+            await self._catch_up()
+            if self._drained != await self._journal.drained_until():
+                await self._load()  # another process has drained since
+            if any(isinstance(entry, IncomingVote) for entry in self._undrained):
+                await self._journal.drain(self._next, self._undrained)
+                self._undrained, self._drained = [], self._next
+            return await self._journal.drained_keys(), self._ledger.set_aside
+
+    async def describe(self, key: str) -> TablePart:
+        """Return a drained file as a part of the table of votes."""
+        return await self._journal.describe(key)
+
+    async def open_round(self, task: Task, tasks: Sequence[OpenTask]) -> None:
+        """Ask people about new tasks."""
+        await self._ready()
+        await self._book.set_task(task)
+        self._ledger.add_tasks(tasks)
+
+    async def prepared(self, task: Task) -> None:
+        """Take in what the job asks, as soon as the data set is indexed."""
+        await self._book.set_task(task)
+
+    # -- durability -----------------------------------------------------------------------------------------------
+
+    def _sort_in(self, entries: Sequence[Entry]) -> tuple[Receipt, list[_Group]]:
+        """Put what is new into the waiting group, and return the groups on which the receipt waits.
+
+        What is known needs no put; what is on its way by another call waits for that call's group.
+        """
+        accepted = duplicates = 0
+        groups: dict[int, _Group] = {}
+        for entry in entries:
+            group = self._in_flight.get(entry.key)
+            is_new = group is None and not self._ledger.has(entry)
+            if isinstance(entry, IncomingVote):
+                accepted, duplicates = accepted + is_new, duplicates + (not is_new)
+            if is_new:
+                group = self._in_flight[entry.key] = self._waiting_group()
+                group.entries.append(entry)
+            if group is not None:
+                groups[id(group)] = group
+        asides = tuple(entry for entry in entries if isinstance(entry, SetAside))
+        return Receipt(accepted, duplicates, asides), list(groups.values())
+
+    def _waiting_group(self) -> _Group:
+        if self._waiting is None:
+            self._waiting = _Group()
+            # A task of its own: a caller that is cancelled takes no other caller's votes with it.
+            commit = asyncio.create_task(self._commit(), name="inbox commit")
+            self._commits.add(commit)
+            commit.add_done_callback(self._commits.discard)
+        return self._waiting
+
+    async def _commit(self) -> None:
+        async with self._lock:
+            group, self._waiting = self._waiting, None
+            assert group is not None
+            try:
+                await self._write(group.entries)
+                group.done.set_result(None)
+            except Exception as error:  # noqa: BLE001 - every caller of the group raises it
+                group.done.set_exception(error)
+                group.done.exception()  # a caller that has gone away must not leave it unread
+            finally:
+                for entry in group.entries:
+                    self._in_flight.pop(entry.key, None)
+
+    async def _write(self, entries: Sequence[Entry]) -> None:
+        while new := [entry for entry in entries if not self._ledger.has(entry)]:
+            try:
+                await self._journal.append(self._next, new)
+            except AlreadyExists:
+                await self._catch_up()
+            else:
+                self._take_in(new)
+
+    async def _catch_up(self) -> None:
+        """Take in batches that another process has written."""
+        while (batch := await self._journal.batch(self._next)) is not None:
+            self._take_in(batch)
+
+    def _take_in(self, batch: Sequence[Entry]) -> None:
+        new = [entry for entry in batch if self._ledger.add(entry)]
+        self._undrained.extend(new)
+        self._next += 1
+
+    # -- start ----------------------------------------------------------------------------------------------------
+
+    async def _ready(self) -> None:
+        """Return when the store's state is in memory; callers share one reading of it."""
+        if self._loading is None or _has_failed(self._loading):
+            self._loading = asyncio.create_task(self._load(), name="inbox load")
+        await asyncio.shield(self._loading)
+
+    async def _load(self) -> None:
+        ledger = Ledger()
+        drained = await self._journal.drained_votes()
+        names = ("vote_id", "item_id", "annotator", "supersedes", "retracted")
+        for vote_id, item_id, annotator, supersedes, is_retracted in _rows(drained, names):
+            ledger.add_vote(
+                vote_id, item_id=item_id, annotator=annotator, supersedes=supersedes or "", is_retracted=is_retracted
+            )
+        for row in _rows(await self._journal.drained_asides(), ("origin", "item_id", "annotator", "answer")):
+            ledger.add_aside(aside_key(*row))
+        ledger.add_tasks(await self._book.open_tasks())
+        self._ledger, self._undrained = ledger, []
+        self._drained = self._next = await self._journal.drained_until()
+        await self._catch_up()
+
+
+def _rows(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:
+    return zip(*(table.column(name).to_pylist() for name in names), strict=True)
+
+
+def _has_failed(task: "asyncio.Task[None]") -> bool:
+    return task.done() and (task.cancelled() or task.exception() is not None)

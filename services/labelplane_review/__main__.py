@@ -1,0 +1,84 @@
+"""Runs one connector alone: `python -m labelplane_review`, settings by LABELPLANE_* variables."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Protocol
+
+import grpc
+
+from labelplane_core.errors import LabelplaneError
+from labelplane_core.rpc import open_channel
+from labelplane_core.storage import open_store
+from labelplane_review.files import FilesConnector, PollTimes
+from labelplane_review.inbox_client import InboxClient
+from labelplane_review.settings import ConnectorKind, ConnectorSettings
+from labelplane_review.simulated import SimulatedConnector, SimulatedCrowd
+from labelplane_review.truth_table import read_truth_table
+
+
+class _Connector(Protocol):
+    async def run(self, stop: asyncio.Event) -> None: ...
+
+
+def main(environment: Mapping[str, str]) -> int:
+    """Run a connector until SIGTERM or SIGINT and return the exit code: 0 after a stop, 2 for what must be changed."""
+    try:
+        settings = ConnectorSettings.from_environment(environment)
+        token = settings.read_token()
+        logging.basicConfig(
+            level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+        )
+        asyncio.run(_run(settings, token=token))
+    except LabelplaneError as error:
+        sys.stderr.write(f"labelplane review: {error}\n")
+        return 2
+    except grpc.aio.AioRpcError as error:
+        sys.stderr.write(f"labelplane review: the inbox refuses the calls ({error.code().name}): {error.details()}\n")
+        return 2
+    return 0
+
+
+async def _run(settings: ConnectorSettings, *, token: str) -> None:
+    stop = asyncio.Event()
+    for each in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(each, stop.set)
+    channel = open_channel(settings.inbox_address, token=token)
+    try:
+        connector = await _connector(settings, InboxClient(channel))
+        await _run_until(stop, connector)
+    finally:
+        await channel.close()
+
+
+async def _run_until(stop: asyncio.Event, connector: _Connector) -> None:
+    """Run the connector and end it at any point when `stop` is set: what it has not sent it sends at the next start."""
+    work, stopping = asyncio.create_task(connector.run(stop)), asyncio.create_task(stop.wait())
+    await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (work, stopping):
+        task.cancel()
+    with suppress(asyncio.CancelledError):
+        await work
+
+
+async def _connector(settings: ConnectorSettings, inbox: InboxClient) -> _Connector:
+    options = settings.store_options()
+    if settings.connector is ConnectorKind.FILES:
+        times = PollTimes(first_seconds=settings.poll_seconds)
+        return FilesConnector(inbox, open_store(settings.files_uri, options=options), times=times)
+    crowd = SimulatedCrowd(settings.groups(), settings.class_names(), seed=settings.seed)
+    truth = await read_truth_table(
+        open_store(settings.truth_uri, options=options, readonly=True),
+        settings.truth_table,
+        id_field=settings.truth_id_field,
+        truth_field=settings.truth_field,
+    )
+    return SimulatedConnector(inbox, crowd, truth, votes_per_item=settings.votes_per_item)
+
+
+if __name__ == "__main__":
+    sys.exit(main(os.environ))
