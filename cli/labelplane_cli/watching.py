@@ -27,6 +27,7 @@ class RunWatcher:
         self._quiet = quiet
         self._view = RunView(None, 0, Activity("Starting the services"))
         self._told: set[object] = set()
+        self._has_begun = False
         self._live: Live | None = None
 
     def __enter__(self) -> Self:
@@ -54,14 +55,21 @@ class RunWatcher:
         self._view = view_of(job, now=self._clock.now())
         if self._quiet:
             return
+        if not self._has_begun:
+            self._begin(job)
         self._tell_dataset(job)
         for each in finished_rounds(job):
             self._once(("round", each.round), round_line(job, each))
         self._tell_waiting(job)
 
-    def known(self, job: LabelingJob) -> None:
-        """Take what an earlier run has shown as told."""
+    def _begin(self, job: LabelingJob) -> None:
+        """Take what an earlier run has shown as told, and say where this one goes on."""
+        self._has_begun = True
         self._told.update(("round", each.round) for each in finished_rounds(job))
+        if job.status.prepare is not None:
+            self._told.add("data set")
+            if not job.status.finished_at:
+                self._console.print(f"  goes on in round {job.status.rounds[-1].round if job.status.rounds else 0}")
 
     def _frame(self) -> RenderableType:
         return live_frame(self._view, seconds=self._clock.monotonic())

@@ -4,6 +4,7 @@ from labelplane_core.storage.folder import FolderStore
 from labelplane_core.storage.layout import Layout
 from labelplane_core.storage.obstore_store import ObstoreStore, RetryPolicy
 from labelplane_core.storage.opening import StoreOptions, open_store
+from labelplane_core.storage.overlay import OverlayStore
 from labelplane_core.storage.probe import probe_conditional_put
 from labelplane_core.storage.readonly import ReadOnlyStore
 from labelplane_core.storage.store import ObjectInfo, ObjectStore, StoredObject, put_once
@@ -14,6 +15,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectStore",
     "ObstoreStore",
+    "OverlayStore",
     "ReadOnlyStore",
     "RetryPolicy",
     "StoreOptions",

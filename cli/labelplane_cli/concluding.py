@@ -1,0 +1,111 @@
+"""How a run ended: what was labelled, how well, and where it lies."""
+
+from pathlib import Path
+from typing import Final
+
+from rich.console import Console
+
+from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition, is_true
+from labelplane_api.job import LabelingJob
+from labelplane_api.status import LabelingJobStatus
+from labelplane_cli.display import duration, money
+from labelplane_cli.errors import JobHasFailed
+from labelplane_cli.terminal import Next, print_next, short_path
+from labelplane_core.errors import ErrorCode, LabelplaneError
+
+__all__ = ["conclusion", "print_conclusion", "result_files"]
+
+_CODES_OF_BAD_INPUT: Final = frozenset({ErrorCode.INVALID_ARGUMENT, ErrorCode.NOT_FOUND, ErrorCode.FAILED_PRECONDITION})
+
+
+def print_conclusion(console: Console, job: LabelingJob, folder: Path) -> None:
+    """Print how a run ended and what to do next.
+
+    Raises:
+        JobHasFailed: the job cannot go on, or uses what is not built.
+    """
+    _refuse_failure(job.status)
+    for line in conclusion(job):
+        console.print(f"  {line}")
+    print_next(console, next_steps(job, folder))
+
+
+def conclusion(job: LabelingJob) -> list[str]:
+    """Return the lines that say what a complete job has brought."""
+    status = job.status
+    complete = find_condition(status.conditions, ConditionType.COMPLETE)
+    why = f" ({complete.message})" if complete is not None and complete.message else ""
+    lines = [f"{_took(status)}{_labels(status)} from {status.cost.votes:,} votes of people{_price(job)}{why}"]
+    lines.extend(line for line in (_states(job), _audit(status), _truth(status)) if line)
+    return lines
+
+
+def result_files(status: LabelingJobStatus, folder: Path) -> list[Path]:
+    """Return the files of exported labels that a job has written."""
+    names = sorted(name for name in status.artifacts if name.startswith("export_"))
+    return [folder / status.artifacts[name] for name in names]
+
+
+def next_steps(job: LabelingJob, folder: Path) -> list[Next]:
+    """Return where to look at the results of a complete job."""
+    steps: list[Next] = []
+    if "report" in job.status.artifacts:
+        steps.append(("open the report", short_path(folder / job.status.artifacts["report"])))
+    steps.extend(("use the labels", short_path(path)) for path in result_files(job.status, folder)[:1])
+    steps.append(("ask why", f"labelplane explain {short_path(folder)} ITEM"))
+    return steps
+
+
+def _refuse_failure(status: LabelingJobStatus) -> None:
+    refused = find_condition(status.conditions, ConditionType.ACCEPTED)
+    if refused is not None and refused.status is ConditionStatus.FALSE:
+        raise JobHasFailed(refused.message, is_bad_input=True)
+    failed = find_condition(status.conditions, ConditionType.FAILED)
+    if failed is not None and is_true(status.conditions, ConditionType.FAILED):
+        is_bad_input = failed.reason in _reasons_of_bad_input(LabelplaneError)
+        raise JobHasFailed(failed.message, is_bad_input=is_bad_input)
+
+
+def _reasons_of_bad_input(base: type[LabelplaneError]) -> set[str]:
+    """Return the reasons of all loaded errors below `base` that say: what was given has to be mended."""
+    own = {base.reason} if base.code in _CODES_OF_BAD_INPUT else set()
+    return own.union(*(_reasons_of_bad_input(each) for each in base.__subclasses__()))
+
+
+def _took(status: LabelingJobStatus) -> str:
+    if status.started_at is None or status.finished_at is None:
+        return "done: "
+    return f"done in {duration((status.finished_at - status.started_at).total_seconds())}: "
+
+
+def _labels(status: LabelingJobStatus) -> str:
+    figures = status.finalize.figures if status.finalize else {}
+    total = int(sum(figures.get(state, 0.0) for state in ("human", "accepted", "predicted")))
+    return f"{total:,} labels"
+
+
+def _price(job: LabelingJob) -> str:
+    cost = job.status.cost
+    return f" for {money(cost.money, cost.currency)}" if cost.money else ""
+
+
+def _states(job: LabelingJob) -> str:
+    figures = job.status.finalize.figures if job.status.finalize else {}
+    human, accepted, predicted = (int(figures.get(state, 0.0)) for state in ("human", "accepted", "predicted"))
+    bound = f" (error at most {100 * figures['risk_bound']:.1f} %)" if accepted and "risk_bound" in figures else ""
+    return f"{human:,} decided by people, {accepted:,} accepted from the model{bound}, {predicted:,} predicted only"
+
+
+def _audit(status: LabelingJobStatus) -> str:
+    figures = status.finalize.figures if status.finalize else {}
+    if "audit_accuracy" not in figures:
+        return "no audit gold: how many labels are right is not known; set dataset.goldField for some items"
+    low, high = 100 * figures["audit_low"], 100 * figures["audit_high"]
+    return f"labels right on audit gold: {100 * figures['audit_accuracy']:.1f} % ({low:.1f} to {high:.1f} %)"
+
+
+def _truth(status: LabelingJobStatus) -> str:
+    figures = status.finalize.figures if status.finalize else {}
+    if "truth_accuracy" not in figures:
+        return ""
+    return f"labels right outside gold: {100 * figures['truth_accuracy']:.1f} % (by dataset.truthField)"
