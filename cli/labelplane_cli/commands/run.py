@@ -38,7 +38,7 @@ def run(
     if replay is None:
         run_job(manifests.job, addresses, quiet=quiet)
     else:
-        _replay_round(manifests.job, addresses, replay)
+        _replay_round(addresses, replay)
 
 
 def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = False) -> "LabelingJob":
@@ -66,13 +66,13 @@ def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = Fals
     return job
 
 
-def _replay_round(job: "LabelingJob", addresses: "RunAddresses", number: int) -> None:
+def _replay_round(addresses: "RunAddresses", number: int) -> None:
     import asyncio
 
     from labelplane_cli.comparing import print_comparison
     from labelplane_cli.embedded.replay import replay
     from labelplane_core.clock import SystemClock
 
-    compared = asyncio.run(replay(job, addresses, number, clock=SystemClock()))
+    compared = asyncio.run(replay(addresses, number, clock=SystemClock()))
     if not print_comparison(output(), number, compared):
         raise typer.Exit(1)

@@ -8,12 +8,11 @@ from typing import Any, Protocol
 import numpy as np
 
 from labelplane_aggregation.preparing.truth import read_truth
-from labelplane_aggregation.requests import Dataset, DatasetFormat, Task
 from labelplane_api.job import LabelingJob
 from labelplane_api.sources import Humans, SimulatedAnnotators
+from labelplane_cli.embedded.data_set import dataset_of, task_of
 from labelplane_cli.embedded.services import JobStores
 from labelplane_cli.errors import CliError
-from labelplane_core.tasks import task_kind
 from labelplane_review.files import FilesConnector, PollTimes
 from labelplane_review.inbox_client import InboxClient
 from labelplane_review.simulated import AnnotatorGroup, SimulatedConnector, SimulatedCrowd
@@ -65,17 +64,7 @@ async def _simulated(job: LabelingJob, humans: Humans, stores: JobStores, inbox:
     if dataset.truth_field is None:
         raise CliError("spec.dataset.truthField: the simulated crowd needs it: name the column of the true classes")
     classes = job.spec.task.classes
-    truth = await read_truth(
-        stores.data,
-        Task(kind=task_kind(job.spec.task.type.value), classes=classes),
-        Dataset(
-            format=DatasetFormat(dataset.format.value),
-            index=dataset.index or "",
-            id_field=dataset.id_field or "",
-            item_field=dataset.item_field or "",
-        ),
-        field=dataset.truth_field,
-    )
+    truth = await read_truth(stores.data, task_of(job), dataset_of(job), field=dataset.truth_field)
     groups = [_group(each, len(classes)) for each in crowd.annotators]
     seed = job.spec.run.seed if crowd.seed is None else crowd.seed
     return SimulatedConnector(

@@ -18,7 +18,6 @@ from labelplane.aggregation.v1 import aggregation_pb2 as aggregation
 from labelplane.distillation.v1 import distillation_pb2 as distillation
 from labelplane.scoring.v1 import scoring_pb2 as scoring
 from labelplane_aggregation.rounds import RoundRecord, StageRecord, read_round_record
-from labelplane_api.job import LabelingJob
 from labelplane_api.status import Stage
 from labelplane_cli.embedded.addresses import RunAddresses
 from labelplane_cli.embedded.run_folder import RunFolder
@@ -35,7 +34,7 @@ from labelplane_operator.service_calls import ServiceCalls
 __all__ = ["Compared", "replay"]
 
 LEAST_SAME_LABELS: Final = 0.999
-"""The share of labels that a model trained and run again must give alike (its arithmetic may differ in the last bit)."""
+"""The share of labels that a model trained and run again must give alike: arithmetic may differ in the last bit."""
 
 _REPLAY_ATTEMPT: Final = 1_000_000
 """An attempt that no job comes to, so that results of a replay never meet those of the round."""
@@ -71,7 +70,7 @@ class Compared:
     detail: str
 
 
-async def replay(job: LabelingJob, addresses: RunAddresses, number: int, *, clock: Clock) -> list[Compared]:
+async def replay(addresses: RunAddresses, number: int, *, clock: Clock) -> list[Compared]:
     """Run the stages of a finished round again that measure or choose, and compare them with what stands.
 
     Aggregate and Select must give the same digest of their rows. Train and Score must give the same labels on at least
@@ -122,7 +121,7 @@ class _Replay:
         return Compared(stage, is_same=False, is_exact=False, detail=f"{name} {before[:12]} before, {after[:12]} now")
 
     async def _again(self, stage: Stage, recorded: StageRecord) -> Mapping[str, str]:
-        message: Any = ParseDict(recorded.request, _MESSAGES[stage](), ignore_unknown_fields=True)
+        message: Any = ParseDict(dict(recorded.request), _MESSAGES[stage](), ignore_unknown_fields=True)
         message.invocation.request_id = f"{recorded.request_id}/replay"
         message.round.attempt = _REPLAY_ATTEMPT
         if stage is Stage.SCORE and self._model_ref:

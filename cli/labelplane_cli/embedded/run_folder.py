@@ -27,6 +27,7 @@ MAX_SOCKET_PATH = 100
 class RunState:
     """What the API server would keep of a job: its identity, its generation, its spec and its status."""
 
+    name: str
     uid: str
     generation: int
     spec: dict[str, object]
@@ -76,6 +77,7 @@ class RunFolder:
         try:
             fields = json.loads(path.read_bytes())
             return RunState(
+                name=fields["name"],
                 uid=fields["uid"],
                 generation=fields["generation"],
                 spec=fields["spec"],
@@ -89,6 +91,7 @@ class RunFolder:
     def write_state(self, job: LabelingJob) -> None:
         """Write where the job stands, whole or not at all."""
         fields = {
+            "name": job.metadata.name,
             "uid": job.metadata.uid,
             "generation": job.metadata.generation,
             "spec": job.spec.model_dump(mode="json", by_alias=True),

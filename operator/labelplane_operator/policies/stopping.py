@@ -46,7 +46,11 @@ def _votes_spent(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
         return None
     votes, money = job.spec.budget.votes, job.spec.budget.money
     bound = f"of {votes} votes" if votes is not None else f"of {money:g} {job.spec.budget.currency}"
-    return Stop(Reason.BUDGET_SPENT, f"{status.cost.votes} votes are given; the rest {bound} pays for no further item")
+    if votes is not None and status.cost.votes >= votes:
+        return Stop(Reason.BUDGET_SPENT, f"the budget of {votes:,} votes is used up")
+    return Stop(
+        Reason.BUDGET_SPENT, f"{status.cost.votes:,} votes are given; the rest {bound} pays for no further item"
+    )
 
 
 def _money_spent(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:

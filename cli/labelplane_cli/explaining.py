@@ -1,0 +1,136 @@
+"""Why an item has its label: its votes, who gave them, the model's word, and when people were asked about it."""
+
+import difflib
+from collections.abc import Sequence
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from labelplane_api.status import Stage
+from labelplane_cli.errors import NoSuchItem
+from labelplane_cli.results import RunResults
+from labelplane_core.errors import ObjectNotFound
+from labelplane_core.tables import (
+    INDEX,
+    ITEM_ERRORS,
+    LABELS,
+    POSTERIORS,
+    PREDICTIONS,
+    RELIABILITIES,
+    SCORES,
+    SELECTION,
+    VOTES,
+    current_votes,
+    read_table,
+)
+from labelplane_operator.history import rounds_with
+
+__all__ = ["explain_item"]
+
+Row = dict[str, Any]
+
+_SHOWN_CLASSES: Final = 3
+_CLOSE_NAMES: Final = 3
+
+
+async def explain_item(results: RunResults, item: str) -> list[str]:
+    """Return the lines that explain an item of a run.
+
+    Raises:
+        NoSuchItem: the job has none of that id, or it could not be read.
+    """
+    index = await results.newest(Stage.PREPARE, "index", INDEX)
+    row = _row(index, item)
+    if row is None:
+        raise NoSuchItem(await _missing(results, index, item))
+    lines = [f"item {item}" + (f"   {row['uri']}" if row["uri"] else "")]
+    if row["gold_role"]:
+        lines.append(f"gold ({row['gold_role']}): {row['gold']}")
+    lines.append(await _label(results, item))
+    lines.extend(await _votes(results, item))
+    lines.extend(await _model(results, item))
+    lines.extend(await _asked(results, item))
+    return lines
+
+
+async def _label(results: RunResults, item: str) -> str:
+    classes = results.job.spec.task.classes
+    final = _row(await results.newest(Stage.FINALIZE, "labels", LABELS), item)
+    if final is not None:
+        head = f"label {final['label']} ({final['state']}, {final['confidence']:.3f})"
+        return f"{head}   P: {_most_likely(final['probabilities'], classes)}"
+    posterior = _row(await results.newest(Stage.AGGREGATE, "posteriors", POSTERIORS), item)
+    if posterior is None:
+        return "no label yet: nobody has voted on it and the job is not finished"
+    head = f"label so far {posterior['answer']} ({posterior['confidence']:.3f})"
+    return f"{head}   P: {_most_likely(posterior['probabilities'], classes)}"
+
+
+async def _votes(results: RunResults, item: str) -> list[str]:
+    votes = current_votes(await results.newest(Stage.VOTE, "votes", VOTES))
+    given = votes.filter(pc.equal(votes.column("item_id"), item)).to_pylist()
+    if not given:
+        return ["no votes of people"]
+    known = (await results.newest(Stage.AGGREGATE, "reliabilities", RELIABILITIES)).to_pylist()
+    right = {each["annotator"]: each for each in known}
+    return [f"{each['annotator']} -> {each['answer']}{_trust(right.get(each['annotator']))}" for each in given]
+
+
+def _trust(reliability: Row | None) -> str:
+    if reliability is None:
+        return ""
+    return f"   right on {100 * reliability['accuracy']:.0f} % of {reliability['n_votes']:,} votes"
+
+
+async def _model(results: RunResults, item: str) -> list[str]:
+    model, classes = results.job.status.model, results.job.spec.task.classes
+    if model is None:
+        return []
+    out_of_fold = _row(await results.table(model.out_of_fold, PREDICTIONS), item)
+    if out_of_fold is not None:
+        return [f"model (never trained on it)   P: {_most_likely(out_of_fold['probabilities'], classes)}"]
+    score = _row(await results.newest(Stage.SCORE, "scores", SCORES), item)
+    if score is None:
+        return []
+    logits = np.asarray(score["logits"], np.float64)
+    shares = np.exp(logits - logits.max())
+    return [f"model -> {score['prediction']}   P: {_most_likely(shares / shares.sum(), classes)}"]
+
+
+async def _asked(results: RunResults, item: str) -> list[str]:
+    """Return in which round people were first asked about the item, and why."""
+    for each in rounds_with(results.job.status, Stage.SELECT):
+        selection = await results.table(each.stages[Stage.SELECT].results.get("selection", ""), SELECTION)
+        row = _row(selection, item)
+        if row is not None:
+            strategy = results.job.spec.sampling.strategy.value
+            reason = f"{strategy} {row['score']:.3g}" if row["reason"] == "strategy" else row["reason"]
+            suggested = f", the model suggested {row['suggestion']}" if row["suggestion"] else ""
+            return [f"asked in round {each.round}: rank {row['rank'] + 1}, {reason}{suggested}"]
+    return ["people were not asked about it"]
+
+
+async def _missing(results: RunResults, index: pa.Table, item: str) -> str:
+    try:
+        stored = await results.store.get(results.layout.index_errors)
+    except ObjectNotFound:
+        errors = ITEM_ERRORS.empty()
+    else:
+        errors = read_table(stored.data, ITEM_ERRORS, key=results.layout.index_errors)
+    if (fault := _row(errors, item)) is not None:
+        return f"item {item} could not be read ({fault['message']}): mend it and run the job anew"
+    close = difflib.get_close_matches(item, index.column("item_id").to_pylist(), n=_CLOSE_NAMES)
+    hint = f"did you mean {', '.join(close)}?" if close else "export/labels lists all ids"
+    return f"{results.folder}: no item {item}: {hint}"
+
+
+def _row(table: pa.Table, item: str) -> Row | None:
+    found = table.filter(pc.equal(table.column("item_id"), item)).to_pylist()
+    return found[0] if found else None
+
+
+def _most_likely(probabilities: Sequence[float], classes: Sequence[str]) -> str:
+    order = np.argsort(-np.asarray(probabilities), kind="stable")[:_SHOWN_CLASSES]
+    return ", ".join(f"{classes[each]} {probabilities[each]:.3f}" for each in order)
