@@ -118,10 +118,12 @@ def _absorb_failure(
     where = (
         operation.stage.value if operation.stage is Stage.PREPARE else f"{operation.stage} of round {operation.round}"
     )
+    retry = _operation(job, operation.stage, operation.round, operation.attempt + 1)
     if again_at is None:
+        # The next try is named already: when the spec changes, the failed one must not be asked again.
+        status = status.model_copy(update={"operation": retry})
         reason = Reason.BACKOFF_LIMIT_EXCEEDED if error.is_retryable else error.reason
         return folds.failed(job, status, reason, f"{where}: {error.message}", now=now)
-    retry = _operation(job, operation.stage, operation.round, operation.attempt + 1)
     retry = retry.model_copy(update={"not_before": again_at})
     message = f"{where} failed ({error.reason}: {error.message}); try {operation.attempt + 1} at {again_at:%H:%M:%S}"
     return folds.retrying(job, status, retry, message, now=now)

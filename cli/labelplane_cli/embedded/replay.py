@@ -86,9 +86,7 @@ async def replay(addresses: RunAddresses, number: int, *, clock: Clock) -> list[
         below = addresses.open_store()
         record = await read_round_record(below, Layout(), number)
         if record is None:
-            raise BadUsage(
-                f"--replay {number}: round {number} of {addresses.folder} is not finished: name an earlier one"
-            )
+            raise BadUsage(f"--replay {number}: no such finished round in {addresses.folder}: name an earlier one")
         store = OverlayStore(below, open_store("memory://"))
         socket = Path(stack.enter_context(TemporaryDirectory(prefix="labelplane-"))) / "services.sock"
         stores = JobStores(store, addresses.open_data(), addresses.open_votes)

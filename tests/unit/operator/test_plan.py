@@ -234,9 +234,9 @@ def test_failed_job_goes_on_when_its_spec_changes() -> None:
     metadata = world.job.metadata.model_copy(update={"generation": world.job.metadata.generation + 1})
     world.job = world.job.model_copy(update={"metadata": metadata})
     world.errors = {}
-    world.operations.clear()
     world.play()
     assert condition(world, "Complete")[0] == "True"
+    assert f"{job.metadata.name}/0/vote/2" in [each.request_id for each in world.started]
     assert not is_true(world.job.status.conditions, "Failed")
 
 
