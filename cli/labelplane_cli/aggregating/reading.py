@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
@@ -10,11 +10,10 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelplane_aggregation.errors import BadDataset
-from labelplane_aggregation.preparing.columns import TABLE_SUFFIXES, Columns, as_text, read_columns
+from labelplane_aggregation.preparing.columns import Columns, as_text
 from labelplane_cli.errors import BadFile
+from labelplane_cli.table_files import read_table, separator_hint
 from labelplane_cli.terminal import short_path
-from labelplane_core.errors import EmptyDataset
 
 __all__ = ["read_truth", "read_votes"]
 
@@ -30,7 +29,7 @@ def read_votes(path: Path) -> pa.Table:
         BadFile: it is missing, empty, no table, lacks a column, or a cell is empty or no vote; the message names file,
             line and column.
     """
-    columns = _read(path)
+    columns = read_table(path)
     arrays: dict[str, Any] = {name: _identifiers(columns, name) for name in _checked(columns, _VOTE_COLUMNS, path)}
     if "weight" in columns.values:
         arrays["weight"] = _weights(columns)
@@ -39,7 +38,7 @@ def read_votes(path: Path) -> pa.Table:
 
 def read_truth(path: Path) -> dict[str, str]:
     """Return the true class of items from a file with the columns item and label; errors as `read_votes`."""
-    columns = _read(path)
+    columns = read_table(path)
     items, labels = (_identifiers(columns, name).to_pylist() for name in _checked(columns, _TRUTH_COLUMNS, path))
     truth: dict[str, str] = {}
     for row, (item, label) in enumerate(zip(items, labels, strict=True)):
@@ -49,43 +48,18 @@ def read_truth(path: Path) -> dict[str, str]:
     return truth
 
 
-def _read(path: Path) -> Columns:
-    if path.suffix.lower() not in TABLE_SUFFIXES:
-        raise BadFile(f"{short_path(path)}: cannot be read by its ending: give a file in {', '.join(TABLE_SUFFIXES)}")
-    try:
-        return read_columns(_bytes(path), key=short_path(path))
-    except (BadDataset, EmptyDataset) as error:
-        raise BadFile(_with_remedy(str(error))) from error
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise BadFile(f"{short_path(path)}: no such file: check the path") from error
-    except OSError as error:
-        raise BadFile(
-            f"{short_path(path)}: cannot be read ({error.strerror}): give a file that you may read"
-        ) from error
-
-
-def _with_remedy(message: str) -> str:
-    if "no row" in message or "file is empty" in message:
-        return f"{message.split(': nothing', maxsplit=1)[0]}: give a file with at least one row"
-    return f"{message.rstrip('.')}: mend the file"
-
-
 def _checked(columns: Columns, names: Sequence[str], path: Path) -> Sequence[str]:
     for name in names:
         if name not in columns.values:
-            raise BadFile(f"{short_path(path)}: {_missing(name, columns.values)}")
+            raise BadFile(f"{short_path(path)}: {_missing(name, columns)}")
     return names
 
 
-def _missing(name: str, there: Mapping[str, Any]) -> str:
+def _missing(name: str, columns: Columns) -> str:
+    if hint := separator_hint(columns):
+        return f"no column {name!r}: {hint}"
+    there = columns.values
     listed = ", ".join(map(repr, list(there)[:20]))
-    if len(there) == 1 and (mark := next((each for each in ";\t|" if each in next(iter(there))), "")):
-        return f"no column {name!r}: its cells are separated by {mark!r}: save it with commas"
     near = difflib.get_close_matches(name, [each.strip().casefold() for each in there], n=1)
     meant = next((each for each in there if near and each.strip().casefold() == near[0]), "")
     todo = f"rename {meant!r}" if meant else "rename the one that is meant"

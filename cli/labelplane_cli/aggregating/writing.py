@@ -3,8 +3,6 @@
 import csv
 import io
 import json
-import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from labelplane_cli.errors import BadFile
+from labelplane_cli.replacing import check_folder_of, replace_file
 from labelplane_cli.terminal import short_path
 
 __all__ = ["check_output", "write_labels"]
@@ -30,13 +29,7 @@ def check_output(path: Path) -> None:
     if path.suffix.lower() not in _WRITERS:
         endings = ", ".join(_WRITERS)
         raise BadFile(f"{short_path(path)}: no labels can be written by its ending: name a file in {endings}")
-    if path.is_dir():
-        raise BadFile(f"{short_path(path)}: is a folder: name a file")
-    folder = path.resolve().parent
-    if not folder.is_dir():
-        raise BadFile(f"{short_path(path)}: its folder {short_path(folder)} is not there: make it, or name another")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise BadFile(f"{short_path(path)}: nothing may be written into {short_path(folder)}: name another folder")
+    check_folder_of(path)
 
 
 def write_labels(path: Path, labels: pa.Table) -> None:
@@ -45,35 +38,7 @@ def write_labels(path: Path, labels: pa.Table) -> None:
     Raises:
         BadFile: the disk is full, or the folder refuses the file.
     """
-    data = _WRITERS[path.suffix.lower()](labels)
-    try:
-        _replace(path.resolve(), data)
-    except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise BadFile(f"{short_path(path)}: cannot be written ({reason}): name another file") from error
-
-
-def _replace(path: Path, data: bytes) -> None:
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            os.fchmod(file.fileno(), _mode(path))
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-def _mode(path: Path) -> int:
-    """Return the rights of the file that is replaced, or those that a new file would get."""
-    if path.exists():
-        return path.stat().st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+    replace_file(path, _WRITERS[path.suffix.lower()](labels))
 
 
 def _rows(labels: pa.Table) -> list[tuple[str, str, float]]:
