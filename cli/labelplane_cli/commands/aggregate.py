@@ -102,10 +102,10 @@ def _accuracy(right: "Proportion") -> str:
 def _print_annotators(console: Console, found: "Inferred", method: Method) -> None:
     from rich.table import Table
 
-    table = Table(box=None, padding=(0, 2), pad_edge=True, title_justify="left")
-    table.add_column("least reliable")
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    table.add_column("  least reliable")
     table.add_column("votes", justify="right")
     table.add_column("agrees" if method is Method.MAJORITY_VOTE else "right", justify="right")
     for each in found.least_reliable(_SHOWN):
-        table.add_row(printable(each.name), f"{each.votes:,}", f"{each.accuracy:.2f}")
+        table.add_row(f"  {printable(each.name)}", f"{each.votes:,}", f"{each.accuracy:.2f}")
     console.print(table)

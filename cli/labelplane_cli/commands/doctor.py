@@ -39,19 +39,26 @@ def examine(console: Console, machine: "Machine") -> int:
 
 
 def _print_findings(console: Console, findings: Sequence["Finding"]) -> None:
-    from rich.table import Table
+    """Print a line for each part. A table would wrap, and a command that is cut in two cannot be copied."""
     from rich.text import Text
 
-    table = Table(box=None, padding=(0, 2))
-    for name in ("part", "for", "", "found", "to get it"):
-        table.add_column(name, overflow="fold")
+    name_width = max(len(each.name) for each in findings)
+    purpose_width = max(len(each.purpose) for each in findings)
     for each in findings:
-        state = Text("ok", style="green") if each.is_there else Text("missing", style=_style(each))
-        table.add_row(each.name, each.purpose.value, state, printable(each.detail), each.remedy)
-    console.print(table)
+        line = Text("  ")
+        line.append(f"{'ok' if each.is_there else 'missing':<7}", style=_style(each))
+        line.append(f"  {each.name:<{name_width}}  {each.purpose:<{purpose_width}}  {_found(each)}")
+        console.print(line)
+
+
+def _found(finding: "Finding") -> str:
+    detail = printable(finding.detail)
+    return detail if finding.is_there else f"{detail}: {finding.remedy}"
 
 
 def _style(finding: "Finding") -> str:
     from labelplane_cli.diagnosing.needs import Purpose
 
+    if finding.is_there:
+        return "green"
     return "red" if finding.purpose is Purpose.RUN else "yellow"
