@@ -1,0 +1,1 @@
+"""From a folder or table of items to a first job file."""
