@@ -10,7 +10,7 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
 from labelplane_cli.display import duration, money
 from labelplane_cli.errors import JobHasFailed
-from labelplane_cli.terminal import Next, print_next, short_path
+from labelplane_cli.terminal import Next, print_next, printable, short_path
 from labelplane_core.errors import ErrorCode, LabelplaneError
 
 __all__ = ["conclusion", "print_conclusion", "result_files"]
@@ -26,7 +26,7 @@ def print_conclusion(console: Console, job: LabelingJob, folder: Path) -> None:
     """
     _refuse_failure(job.status)
     for line in conclusion(job):
-        console.print(f"  {line}")
+        console.print(f"  {printable(line)}")
     print_next(console, next_steps(job, folder))
 
 
