@@ -18,6 +18,8 @@ def check_folder_of(path: Path) -> None:
     """
     if path.is_dir():
         raise BadFile(f"{short_path(path)}: is a folder: name a file")
+    if _is_device(path):
+        return
     folder = path.resolve().parent
     if not folder.is_dir():
         raise BadFile(f"{short_path(path)}: its folder {short_path(folder)} is not there: make it, or name another")
@@ -28,14 +30,23 @@ def check_folder_of(path: Path) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Write a file under its name at once; one that is there is replaced and its rights are kept.
 
+    A device or a pipe is written to, as `/dev/null` and `/dev/stdout` must not become files.
+
     Raises:
         BadFile: the disk is full, or the folder refuses the file.
     """
     try:
-        _replace(path.resolve(), data)
+        if _is_device(path):
+            path.write_bytes(data)
+        else:
+            _replace(path.resolve(), data)
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise BadFile(f"{short_path(path)}: cannot be written ({reason}): name another file") from error
+
+
+def _is_device(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
 
 
 def _replace(path: Path, data: bytes) -> None:
