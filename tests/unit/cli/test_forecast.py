@@ -1,4 +1,5 @@
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from job_builder import JobBuilder, make_job
@@ -82,7 +83,8 @@ def test_forecast_of_a_new_job_is_what_the_planner_then_asks(budget: dict[str, i
     world.figures[Stage.SELECT] = lambda number: {"selected": [30, 20, 20, 20][number]}
     world.play()
 
-    asked_for = [request.message.batch_size for request in world.started if request.stage is Stage.SELECT]
+    messages: list[Any] = [request.message for request in world.started if request.stage is Stage.SELECT]
+    asked_for = [message.batch_size for message in messages]
     assert sizes(builder) == asked_for
 
 

@@ -64,7 +64,7 @@ def test_picture_is_brightest_where_its_point_lies(tmp_path: Path) -> None:
     with Image.open(tmp_path / "data" / "images" / "point-0000.png") as picture:
         light = np.asarray(picture)
     row, column = np.unravel_index(light.argmax(), light.shape)
-    assert (row, column) == (0, 11)
+    assert (int(row), int(column)) == (0, 11)
 
 
 def test_writing_again_leaves_the_pictures_that_are_there(tmp_path: Path) -> None:
