@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from labelplane_aggregation.models.dawid_skene import ClassPrior, DawidSkene, ShrinkTo
+from labelplane_aggregation.models._class_rows import ClassPrior
+from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
 from labelplane_aggregation.models.majority import MajorityVote
 from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix

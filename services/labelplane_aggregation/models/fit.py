@@ -10,7 +10,10 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["Fit", "Reliabilities", "Reliability", "TruthModel"]
+from labelplane_aggregation.models._climb import Climb
+from labelplane_aggregation.models.votes import VoteMatrix
+
+__all__ = ["Fit", "Reliabilities", "Reliability", "TruthModel", "conclude", "decide"]
 
 _TIE = 1e-12
 """Relative difference under which two probabilities are one: sums of equal parts differ by rounding."""
@@ -141,3 +144,32 @@ def decide(
         draws = np.where(best[ties], rng.random((int(ties.sum()), posterior.shape[1])), -1.0)
         answers[ties] = draws.argmax(axis=1)
     return answers, confidence, ties
+
+
+def conclude(
+    votes: VoteMatrix,
+    posterior: NDArray[np.float64],
+    climbed: Climb,
+    *,
+    class_prior: NDArray[np.float64],
+    reliability: Reliabilities,
+    n_gold: int,
+    seed: int,
+) -> Fit:
+    """Decide each item by its posterior, ties by a generator of `seed`, and put the result together."""
+    answers, confidence, ties = decide(posterior, np.random.default_rng(seed))
+    return Fit(
+        item_ids_=votes.item_ids,
+        classes_=votes.classes,
+        posterior_=posterior,
+        answers_=answers,
+        confidence_=confidence,
+        ties_=ties,
+        class_prior_=class_prior,
+        reliability_=reliability,
+        objective_=np.array(climbed.objective, np.float64),
+        log_likelihood_=np.array(climbed.log_likelihood, np.float64),
+        converged_=climbed.converged,
+        n_iter_=len(climbed.objective),
+        n_gold_=n_gold,
+    )
