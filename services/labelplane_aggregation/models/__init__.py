@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from labelplane_aggregation.models._class_rows import ClassPrior
+from labelplane_aggregation.models._em import ClimbingModel
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
 from labelplane_aggregation.models.majority import MajorityVote
+from labelplane_aggregation.models.one_coin import OneCoin
 from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
 
 __all__ = [
@@ -18,6 +20,7 @@ __all__ = [
     "DuplicateVotes",
     "Fit",
     "MajorityVote",
+    "OneCoin",
     "Reliabilities",
     "Reliability",
     "ShrinkTo",
@@ -25,7 +28,11 @@ __all__ = [
     "VoteMatrix",
 ]
 
-MODELS: Mapping[str, type[MajorityVote | DawidSkene]] = MappingProxyType(
-    {"MajorityVote": MajorityVote, "DawidSkene": DawidSkene}
+MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel]] = MappingProxyType(
+    {
+        "MajorityVote": MajorityVote,
+        "DawidSkene": DawidSkene,
+        "OneCoin": OneCoin,
+    }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelplane_aggregation.models._chunks import Chunks
-from labelplane_aggregation.models._evidence import NO_GOLD
+from labelplane_aggregation.models._evidence import clamp
 from labelplane_aggregation.models.votes import VoteMatrix
 
 __all__ = ["ConfusionPrior", "Steps"]
@@ -89,9 +89,7 @@ class Steps:
 
     def clamp(self) -> None:
         """Put all of a gold item's posterior on its class."""
-        known = np.flatnonzero(self._gold != NO_GOLD)
-        self.posterior[known] = 0.0
-        self.posterior[known, self._gold[known]] = 1.0
+        clamp(self.posterior, self._gold)
 
     def tally(self) -> None:
         """Sum up a `posterior` that was written from outside."""

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelplane_aggregation.errors import InvalidSettingError
 from labelplane_aggregation.models._class_rows import ClassPrior, ClassRows
 from labelplane_aggregation.models._climb import Climb, climb
+from labelplane_aggregation.models._em import check_class_prior, check_settings
 from labelplane_aggregation.models._evidence import NO_GOLD, read_gold, read_rows
 from labelplane_aggregation.models._steps import ConfusionPrior, Steps
 from labelplane_aggregation.models.fit import Fit, Reliabilities, conclude
@@ -155,14 +155,8 @@ class DawidSkene:
             "threads": (self.threads is None or self.threads >= 1, "at least 1, or None"),
             "shrink_to": (self.shrink_to in set(ShrinkTo), f"one of {', '.join(ShrinkTo)}"),
         }
-        for name, (is_valid, want) in bounds.items():
-            if not is_valid:
-                raise InvalidSettingError(f"{name}: {getattr(self, name)!r}: must be {want}")
-        if isinstance(self.class_prior, str) and self.class_prior not in set(ClassPrior):
-            known = ", ".join(ClassPrior)
-            raise InvalidSettingError(f"class_prior: {self.class_prior!r}: must be one of {known}, or probabilities")
-        if has_item_prior and not isinstance(self.class_prior, str):
-            raise InvalidSettingError("class_prior: has no effect beside item_prior: multiply it into item_prior")
+        check_settings(self, bounds)
+        check_class_prior(self.class_prior, has_item_prior=has_item_prior)
 
     def _climb(self, steps: Steps, priors: ClassRows, confusion: ConfusionPrior) -> Climb:
         """Run EM from `steps.counts`."""
