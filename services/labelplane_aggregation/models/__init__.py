@@ -9,6 +9,7 @@ from labelplane_aggregation.models._class_rows import ClassPrior
 from labelplane_aggregation.models._em import ClimbingModel
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
+from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
 from labelplane_aggregation.models.one_coin import OneCoin
 from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
@@ -19,6 +20,7 @@ __all__ = [
     "DawidSkene",
     "DuplicateVotes",
     "Fit",
+    "Mace",
     "MajorityVote",
     "OneCoin",
     "Reliabilities",
@@ -33,6 +35,7 @@ MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel]] = MappingP
         "MajorityVote": MajorityVote,
         "DawidSkene": DawidSkene,
         "OneCoin": OneCoin,
+        "Mace": Mace,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

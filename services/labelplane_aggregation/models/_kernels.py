@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["expect", "expect_hits", "maximise", "sort_votes", "tally", "tally_hits"]
+__all__ = ["compiled", "expect", "expect_hits", "maximise", "sort_votes", "tally", "tally_hits"]
 
 _BLOCK_ITEMS = 256
 """Items whose posterior rows stay in the cache between the two steps; also one partial sum of the log-likelihood."""
@@ -26,7 +26,7 @@ _SMALLEST_EXPONENT = -708.0
 """Below it `exp` is denormal or zero, which is slow and changes no sum."""
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile on first call, and keep the machine code on disk where a folder for it can be written.
 
     A container with a read-only root has no such folder unless NUMBA_CACHE_DIR names one; numba raises then, and the
@@ -38,7 +38,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
         return njit(nogil=True, error_model="numpy")(function)
 
 
-@_compiled
+@compiled
 def sort_votes(
     items: NDArray[np.int32], annotators: NDArray[np.int32], n_items: int, n_annotators: int
 ) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ def sort_votes(
     return order
 
 
-@_compiled
+@compiled
 def tally(
     begin: int,
     end: int,
@@ -95,7 +95,7 @@ def tally(
                 counts[cell, true] += weight * posterior[item, true]
 
 
-@_compiled
+@compiled
 def maximise(
     counts: NDArray[np.float64],
     pooled: NDArray[np.float64],
@@ -135,7 +135,7 @@ def maximise(
         penalties[annotator] = penalty
 
 
-@_compiled
+@compiled
 def _settle(row: NDArray[np.float64], known: int) -> float:
     """Turn a row of log joints into the posterior, in place; return the row's log-likelihood.
 
@@ -163,7 +163,7 @@ def _settle(row: NDArray[np.float64], known: int) -> float:
     return float(top + math.log(mass))
 
 
-@_compiled
+@compiled
 def expect(  # noqa: PLR0917 - compiled code takes its arrays by position
     begin: int,
     end: int,
@@ -203,7 +203,7 @@ def expect(  # noqa: PLR0917 - compiled code takes its arrays by position
     return log_likelihood
 
 
-@_compiled
+@compiled
 def tally_hits(
     begin: int,
     end: int,
@@ -226,7 +226,7 @@ def tally_hits(
             hits[cells[vote]] += weights[vote] * posterior[item, answers[vote]]
 
 
-@_compiled
+@compiled
 def expect_hits(  # noqa: PLR0917 - compiled code takes its arrays by position
     begin: int,
     end: int,

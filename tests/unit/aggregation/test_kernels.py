@@ -100,7 +100,7 @@ def test_settle_turns_log_joints_into_a_posterior(
 def test_a_kernel_compiles_where_no_cache_can_be_written() -> None:
     namespace: dict[str, Any] = {}
     exec(compile("def double(x):\n    return 2 * x\n", "<a file that does not exist>", "exec"), namespace)
-    assert _kernels._compiled(namespace["double"])(21) == 42
+    assert _kernels.compiled(namespace["double"])(21) == 42
 
 
 @pytest.mark.parametrize("per_item", [False, True])
