@@ -9,6 +9,7 @@ from labelplane_aggregation.models._class_rows import ClassPrior
 from labelplane_aggregation.models._em import ClimbingModel
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
+from labelplane_aggregation.models.glad import Glad
 from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
 from labelplane_aggregation.models.one_coin import OneCoin
@@ -20,6 +21,7 @@ __all__ = [
     "DawidSkene",
     "DuplicateVotes",
     "Fit",
+    "Glad",
     "Mace",
     "MajorityVote",
     "OneCoin",
@@ -36,6 +38,7 @@ MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel]] = MappingP
         "DawidSkene": DawidSkene,
         "OneCoin": OneCoin,
         "Mace": Mace,
+        "Glad": Glad,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

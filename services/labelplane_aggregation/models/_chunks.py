@@ -11,8 +11,6 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from labelplane_aggregation.models.votes import VoteMatrix
-
 __all__ = ["Chunks"]
 
 _Result = TypeVar("_Result")
@@ -31,9 +29,9 @@ class Chunks:
     result is the same bit for bit for any number of threads. It holds a thread pool: close it.
     """
 
-    def __init__(self, votes: VoteMatrix, *, n_sums: int, threads: int | None) -> None:
-        """Cut the items of `votes`, as far as `n_sums` numbers of sums a range do not outweigh the votes."""
-        self._ranges = _cut(votes.offsets, _count_chunks(votes.n_votes, n_sums))
+    def __init__(self, offsets: NDArray[np.int64], *, n_sums: int, threads: int | None) -> None:
+        """Cut the rows whose votes `offsets` count, as far as `n_sums` numbers of sums a range do not outweigh them."""
+        self._ranges = _cut(offsets, _count_chunks(int(offsets[-1]), n_sums))
         workers = min(len(self._ranges), threads or _available_threads())
         self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
 

@@ -38,7 +38,7 @@ class HitSteps:
         self._cells = votes.annotators * np.int32(votes.n_classes) + votes.answers
         size = votes.n_annotators * votes.n_classes
         self._shape = (votes.n_annotators, votes.n_classes)
-        self._chunks = Chunks(votes, n_sums=size, threads=threads)
+        self._chunks = Chunks(votes.offsets, n_sums=size, threads=threads)
         self._chunk_hits = np.empty((len(self._chunks), size))
         self._chunk_totals = np.empty((len(self._chunks), votes.n_classes))
         self.votes = np.bincount(self._cells, weights=votes.weights, minlength=size).reshape(self._shape)

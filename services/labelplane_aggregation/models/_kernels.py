@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["compiled", "expect", "expect_hits", "maximise", "sort_votes", "tally", "tally_hits"]
+__all__ = ["compiled", "expect", "expect_hits", "maximise", "settle", "sort_votes", "tally", "tally_hits"]
 
 _BLOCK_ITEMS = 256
 """Items whose posterior rows stay in the cache between the two steps; also one partial sum of the log-likelihood."""
@@ -136,7 +136,7 @@ def maximise(
 
 
 @compiled
-def _settle(row: NDArray[np.float64], known: int) -> float:
+def settle(row: NDArray[np.float64], known: int) -> float:
     """Turn a row of log joints into the posterior, in place; return the row's log-likelihood.
 
     The largest is taken out before `exp`: products of many small probabilities would underflow.
@@ -197,7 +197,7 @@ def expect(  # noqa: PLR0917 - compiled code takes its arrays by position
                 weight = weights[vote]
                 for true in range(n_classes):
                     posterior[item, true] += weight * log_confusion[cell, true]
-            block += _settle(posterior[item], gold[item])
+            block += settle(posterior[item], gold[item])
         log_likelihood += block
         tally(first, last, offsets, cells, weights, posterior, counts, totals)
     return log_likelihood
@@ -262,7 +262,7 @@ def expect_hits(  # noqa: PLR0917 - compiled code takes its arrays by position
                 weight = weights[vote]
                 posterior[item, answers[vote]] += weight * gains[cell]
                 block += weight * losses[cell]
-            block += _settle(posterior[item], gold[item])
+            block += settle(posterior[item], gold[item])
         log_likelihood += block
         tally_hits(first, last, offsets, cells, answers, weights, posterior, hits, totals)
     return log_likelihood

@@ -61,7 +61,7 @@ class Steps:
         self._size = (votes.n_annotators, votes.n_classes, votes.n_classes)
         cells = votes.annotators * np.int32(votes.n_classes) + votes.answers
         self._votes = (votes.offsets, cells, votes.weights)
-        self._chunks = Chunks(votes, n_sums=votes.n_annotators * votes.n_classes**2, threads=threads)
+        self._chunks = Chunks(votes.offsets, n_sums=votes.n_annotators * votes.n_classes**2, threads=threads)
         self._chunk_counts = np.empty((len(self._chunks), votes.n_annotators * votes.n_classes, votes.n_classes))
         self._chunk_totals = np.empty((len(self._chunks), votes.n_classes))
         self.posterior = np.empty((votes.n_items, votes.n_classes))
