@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         Reliability,
         ShrinkTo,
         TruthModel,
+        VariationalBayes,
         VoteMatrix,
     )
 
@@ -48,6 +49,7 @@ __all__ = [
     "Reliability",
     "ShrinkTo",
     "TruthModel",
+    "VariationalBayes",
     "VoteMatrix",
 ]
 

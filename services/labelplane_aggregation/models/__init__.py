@@ -13,6 +13,7 @@ from labelplane_aggregation.models.glad import Glad
 from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
 from labelplane_aggregation.models.one_coin import OneCoin
+from labelplane_aggregation.models.variational_bayes import VariationalBayes
 from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Reliability",
     "ShrinkTo",
     "TruthModel",
+    "VariationalBayes",
     "VoteMatrix",
 ]
 
@@ -39,6 +41,7 @@ MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel]] = MappingP
         "OneCoin": OneCoin,
         "Mace": Mace,
         "Glad": Glad,
+        "VariationalBayes": VariationalBayes,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

@@ -13,14 +13,12 @@ from labelplane_aggregation.models._class_rows import ClassPrior, ClassRows
 from labelplane_aggregation.models._climb import Climb, climb
 from labelplane_aggregation.models._em import check_class_prior, check_settings
 from labelplane_aggregation.models._evidence import NO_GOLD, read_gold, read_rows
+from labelplane_aggregation.models._pooling import pool, right_share
 from labelplane_aggregation.models._steps import ConfusionPrior, Steps
 from labelplane_aggregation.models.fit import Fit, Reliabilities, conclude
 from labelplane_aggregation.models.votes import VoteMatrix
 
 __all__ = ["ClassPrior", "DawidSkene", "ShrinkTo"]
-
-_POOL_MASS = 10.0
-"""Pseudo-votes by which a pooled row follows the overall accuracy, so that a class nobody saw gets a sane row."""
 
 _COIN_STEPS = 5
 """EM steps of the one-coin model that estimate the accuracies for `ShrinkTo.ANNOTATOR`; more changed no label."""
@@ -172,17 +170,17 @@ class DawidSkene:
         if not self.shrinkage_mass:
             return ConfusionPrior.flat(votes.n_annotators, votes.n_classes, smoothing=self.smoothing)
         if self.shrink_to == ShrinkTo.POOLED:
-            pooled = _pool(steps.counts)
+            pooled = pool(steps.counts)
             hits = np.tile(np.diagonal(pooled), (votes.n_annotators, 1))
         else:
             accuracy = self._toss(votes, steps, priors)
-            pooled = _pool(steps.counts)
+            pooled = pool(steps.counts)
             hits = np.repeat(accuracy[:, None], votes.n_classes, axis=1)
         return ConfusionPrior(_errors(pooled), hits, self.shrinkage_mass, self.smoothing)
 
     def _toss(self, votes: VoteMatrix, steps: Steps, priors: ClassRows) -> NDArray[np.float64]:
         """Fit one accuracy an annotator; leaves its posterior and counts in `steps`, and returns the accuracies."""
-        overall = _accuracy(steps.counts.sum(axis=0))
+        overall = right_share(steps.counts.sum(axis=0))
         others = max(votes.n_classes - 1, 1)
         for _ in range(_COIN_STEPS):
             hits = np.trace(steps.counts, axis1=1, axis2=2) + self.shrinkage_mass * overall
@@ -194,23 +192,6 @@ class DawidSkene:
             steps.expect(priors.log_rows)
         learned: NDArray[np.float64] = accuracy
         return learned
-
-
-def _accuracy(counts: NDArray[np.float64]) -> float:
-    """Return the share of right answers in (answers, true classes), strictly between 0 and 1."""
-    return (float(np.trace(counts)) + 1.0) / (float(counts.sum()) + 2.0)
-
-
-def _pool(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the pooled confusion, (answers, true classes), columns summing to one, every cell above zero."""
-    pooled = counts.sum(axis=0)
-    n_classes = len(pooled)
-    accuracy = _accuracy(pooled)
-    coin = np.full((n_classes, n_classes), (1.0 - accuracy) / max(n_classes - 1, 1))
-    np.fill_diagonal(coin, accuracy)
-    shrunk: NDArray[np.float64] = pooled + _POOL_MASS * coin
-    shrunk /= shrunk.sum(axis=0, keepdims=True)
-    return shrunk
 
 
 def _errors(pooled: NDArray[np.float64]) -> NDArray[np.float64]:
