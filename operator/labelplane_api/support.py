@@ -58,6 +58,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
             AggregationMethod.MAJORITY_VOTE,
             AggregationMethod.DAWID_SKENE,
             AggregationMethod.ONE_COIN,
+            AggregationMethod.AUTO,
             AggregationMethod.VARIATIONAL_BAYES,
             AggregationMethod.GLAD,
             AggregationMethod.MACE,

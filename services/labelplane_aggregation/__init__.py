@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from labelplane_aggregation.errors import AggregationError
     from labelplane_aggregation.models import (
         MODELS,
+        Auto,
         ClassPrior,
         DawidSkene,
         DuplicateVotes,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
         OneCoin,
         Reliabilities,
         Reliability,
+        Selection,
         ShrinkTo,
         TruthModel,
         VariationalBayes,
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
 __all__ = [
     "MODELS",
     "AggregationError",
+    "Auto",
     "ClassPrior",
     "DawidSkene",
     "DuplicateVotes",
@@ -47,6 +50,7 @@ __all__ = [
     "OneCoin",
     "Reliabilities",
     "Reliability",
+    "Selection",
     "ShrinkTo",
     "TruthModel",
     "VariationalBayes",

@@ -11,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from labelplane_aggregation.models._climb import Climb
+from labelplane_aggregation.models.selection import Selection
 from labelplane_aggregation.models.votes import VoteMatrix
 
 __all__ = ["Fit", "Reliabilities", "Reliability", "TruthModel", "conclude", "decide"]
@@ -87,11 +88,14 @@ class Fit:
         ties_: bool, (items,): several classes shared the largest posterior and the seeded generator chose.
         class_prior_: float64, (classes,): share of each class; for a model with `item_prior` the mean posterior.
         reliability_: annotator id -> `Reliability`.
-        objective_: float64, (iterations,): the penalised log-likelihood that EM climbs; empty where nothing iterates.
-        log_likelihood_: float64, (iterations,): the observed-data log-likelihood in nats; empty likewise.
+        objective_: float64, (iterations,): what the model climbs: a penalised log-likelihood, or a bound on the
+            evidence; empty where nothing iterates.
+        log_likelihood_: float64, (iterations,): of the observed votes, in nats (the expected one under a variational
+            model); empty likewise.
         converged_: whether the model stopped by itself and not at its bound of iterations.
         n_iter_: iterations done.
         n_gold_: items whose class was given.
+        selection_: which model was taken and why; None where there was no choice.
     """
 
     item_ids_: pa.StringArray
@@ -107,6 +111,7 @@ class Fit:
     converged_: bool
     n_iter_: int
     n_gold_: int
+    selection_: Selection | None = None
 
     @property
     def labels_(self) -> pa.StringArray:

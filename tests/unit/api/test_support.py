@@ -17,7 +17,7 @@ HUMANS = "spec.sources.humans"
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
-            for method in ("MajorityVote", "DawidSkene", "OneCoin", "VariationalBayes", "Glad", "Mace")
+            for method in ("MajorityVote", "DawidSkene", "OneCoin", "Auto", "VariationalBayes", "Glad", "Mace")
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.deterministic(seed=3), id="a deterministic run"),
