@@ -14,6 +14,7 @@ from labelplane_aggregation.models._class_rows import ClassPrior
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit
 from labelplane_aggregation.models.mace import Mace
+from labelplane_aggregation.models.one_coin import OneCoin
 from labelplane_aggregation.models.selection import Selection
 from labelplane_aggregation.models.votes import VoteMatrix
 
@@ -26,9 +27,10 @@ _LEAST_VOTES = 12
 
 _SHRUNK = "shrunk"
 _FREE = "free"
+_EVEN = "even"
 _GUESSING = "guessing"
 
-Candidate = DawidSkene | Mace
+Candidate = DawidSkene | Mace | OneCoin
 
 _IMPOSSIBLE = 1e-300
 """A probability that rounding made zero counts as this, so that one vote does not decide alone by infinity."""
@@ -36,22 +38,22 @@ _IMPOSSIBLE = 1e-300
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Auto:
-    r"""Dawid-Skene free or shrunk, or MACE: whichever foretells votes that it has not seen.
+    r"""One coin, Dawid-Skene shrunk or free, or MACE: whichever foretells votes that it has not seen.
 
-    Candidates. "free": Dawid-Skene with one pseudo-vote in every cell of each confusion; best with many votes and
-    systematic errors, and useless where there are more cells than votes. "shrunk": Dawid-Skene with rows drawn by two
+    Candidates. "even": the one-coin model; best at a cold start. "shrunk": Dawid-Skene with rows drawn by two
     pseudo-votes to the pooled errors at the annotator's own accuracy (`ShrinkTo.ANNOTATOR`); best with few votes and
-    classes that all confuse alike. "guessing": MACE; best with few votes and annotators who do not try. All learn the
-    class prior and start from the vote shares.
+    classes that all confuse alike. "free": Dawid-Skene with one pseudo-vote in every cell of each confusion; best with
+    many votes and systematic errors, and useless where there are more cells than votes. "guessing": MACE; best with
+    annotators who do not try. All learn the class prior and start from the vote shares.
 
     Steps. The votes are cut into 4 parts so that each item loses about a quarter of its votes at a time. Each model is
     fitted without a part, with all gold, and asked for it: P(z_ij) = sum_k P(y_j = k | other votes) theta_i[k, z_ij].
     The candidate with the largest sum of w log P(z_ij) is fitted to all votes. (The likelihood of votes seen always
-    favours "free", and a variational bound misranks.) Under 12 votes "shrunk" is taken. `Fit.selection_` says what was
-    chosen and why. Thirteen fits in all.
+    favours "free", and a variational bound misranks.) Under 12 votes "even" is taken. `Fit.selection_` says what was
+    chosen and why. Seventeen fits in all.
 
-    Sources: the candidates are described at `DawidSkene` and `Mace`; the choice is cross-validation of a predictive
-    density, S. Geisser and W. F. Eddy, A Predictive Approach to Model Selection, JASA 74 (1979).
+    Sources: the candidates are described at `OneCoin`, `DawidSkene` and `Mace`; the choice is cross-validation of a
+    predictive density, S. Geisser and W. F. Eddy, A Predictive Approach to Model Selection, JASA 74 (1979).
 
     Attributes:
         max_iterations: of each fit, at least 1.
@@ -63,7 +65,7 @@ class Auto:
     Example:
         >>> votes = {"item": [1, 1, 2, 2], "annotator": ["x", "y", "x", "y"], "label": ["cat", "cat", "dog", "dog"]}
         >>> Auto().fit(votes).selection_.chosen
-        'shrunk'
+        'even'
     """
 
     max_iterations: int = 100
@@ -97,29 +99,23 @@ class Auto:
 
     def _candidates(self) -> dict[str, Candidate]:
         """Return the models by name, the one that wins a tie first."""
-        shrunk = DawidSkene(
-            max_iterations=self.max_iterations,
-            tolerance=self.tolerance,
-            shrink_to=ShrinkTo.ANNOTATOR,
-            class_prior=self.class_prior,
-            threads=self.threads,
-            seed=self.seed,
-        )
-        guessing = Mace(
-            max_iterations=self.max_iterations,
-            tolerance=self.tolerance,
-            class_prior=self.class_prior,
-            threads=self.threads,
-            seed=self.seed,
-        )
-        return {_SHRUNK: shrunk, _FREE: replace(shrunk, shrinkage_mass=0.0, smoothing=1.0), _GUESSING: guessing}
+        shared: dict[str, Any] = {
+            "max_iterations": self.max_iterations,
+            "tolerance": self.tolerance,
+            "class_prior": self.class_prior,
+            "threads": self.threads,
+            "seed": self.seed,
+        }
+        shrunk = DawidSkene(shrink_to=ShrinkTo.ANNOTATOR, **shared)
+        free = replace(shrunk, shrinkage_mass=0.0, smoothing=1.0)
+        return {_EVEN: OneCoin(**shared), _SHRUNK: shrunk, _FREE: free, _GUESSING: Mace(**shared)}
 
     def _select(
         self, candidates: Mapping[str, Candidate], votes: VoteMatrix, gold: Any, item_prior: ArrayLike | None
     ) -> Selection:
         if votes.n_votes < _LEAST_VOTES or not votes.weights.any():
-            reason = f"{_SHRUNK}: {votes.n_votes} votes are too few to hold some out (at least {_LEAST_VOTES})"
-            return Selection(_SHRUNK, MappingProxyType({}), 0, reason)
+            reason = f"{_EVEN}: {votes.n_votes} votes are too few to hold some out (at least {_LEAST_VOTES})"
+            return Selection(_EVEN, MappingProxyType({}), 0, reason)
         sums = dict.fromkeys(candidates, 0.0)
         for held_out in _cut(votes, np.random.default_rng(self.seed)):
             seen = _without(votes, held_out)

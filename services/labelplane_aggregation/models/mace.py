@@ -42,7 +42,7 @@ class Mace(ClimbingModel):
     annotators x classes) an iteration. The paper fixes pi uniform: `class_prior="uniform"`.
 
     Source: D. Hovy, T. Berg-Kirkpatrick, A. Vaswani and E. Hovy, Learning Whom to Trust with MACE, NAACL-HLT 2013,
-    sections 2 and 3; priors as its Beta(0.5, 0.5) and Dirichlet(10).
+    sections 2 and 3. Its priors are Beta(0.5, 0.5), as here, and Dirichlet(10); 3 finds one-answer annotators sooner.
 
     Attributes:
         max_iterations: at least 1.
@@ -64,7 +64,7 @@ class Mace(ClimbingModel):
 
     knowing: float = 0.5
     guessing: float = 0.5
-    habit: float = 10.0
+    habit: float = 3.0
 
     def _bounds(self) -> Bounds:
         return {
