@@ -54,7 +54,15 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.sources.models"),
     Unbuilt(
         "spec.aggregation.method",
-        _other_than(AggregationMethod.MAJORITY_VOTE, AggregationMethod.DAWID_SKENE),
+        _other_than(
+            AggregationMethod.MAJORITY_VOTE,
+            AggregationMethod.DAWID_SKENE,
+            AggregationMethod.ONE_COIN,
+            AggregationMethod.AUTO,
+            AggregationMethod.VARIATIONAL_BAYES,
+            AggregationMethod.GLAD,
+            AggregationMethod.MACE,
+        ),
     ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelplane_aggregation.errors import AggregationError
-from labelplane_aggregation.models import MODELS, DawidSkene, Fit, VoteMatrix
+from labelplane_aggregation.models import MODELS, Fit, MajorityVote, VoteMatrix
 from labelplane_aggregation.predicting import PredictionTable
 from labelplane_aggregation.requests import Inference, Task
 from labelplane_core.errors import InvalidInput
@@ -142,7 +142,7 @@ def _fit(
     parameters: dict[str, Any] = dict(inference.parameters)
     model = MODELS[inference.method](**parameters, seed=inference.seed)
     known = None if gold is None or not len(gold) else _unit_gold(gold, task)
-    if predictions is None or not isinstance(model, DawidSkene):
+    if predictions is None or isinstance(model, MajorityVote):
         return model.fit(matrix, gold=known)
     prior = predictions.floored(_items_of(matrix.item_ids, units))
     return model.fit(matrix, gold=known, item_prior=prior)
