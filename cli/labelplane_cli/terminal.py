@@ -3,10 +3,21 @@
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
+from urllib.parse import unquote, urlsplit
 
 from rich.console import Console
 
-__all__ = ["Next", "error_output", "is_live", "one_line", "output", "print_next", "printable", "short_path"]
+__all__ = [
+    "Next",
+    "error_output",
+    "folder_at",
+    "is_live",
+    "one_line",
+    "output",
+    "print_next",
+    "printable",
+    "short_path",
+]
 
 _LONGEST_LINE: Final = 2000
 _WIDTH_OF_FILES: Final = 160
@@ -43,11 +54,18 @@ def one_line(text: str) -> str:
 
 def short_path(path: Path | str) -> str:
     """Return a path as somebody in the working folder writes it; an address of another kind as it is."""
-    text = str(path).removeprefix("file://")
-    if "://" in text:
-        return text
-    own, here = Path(text).absolute(), Path.cwd()
+    folder = folder_at(path) if isinstance(path, str) else path
+    if folder is None:
+        return str(path)
+    own, here = folder.absolute(), Path.cwd()
     return str(own.relative_to(here)) if own.is_relative_to(here) else str(own)
+
+
+def folder_at(address: str) -> Path | None:
+    """Return the path that an address names, decoded; None when it is no path of this machine."""
+    if address.startswith("file://"):
+        return Path(unquote(urlsplit(address).path))
+    return None if "://" in address else Path(address)
 
 
 def print_next(console: Console, steps: Sequence[Next]) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from labelplane_cli.terminal import output, print_next
+from labelplane_cli.terminal import output, print_next, short_path
 
 __all__ = ["plan"]
 
@@ -31,5 +31,5 @@ def plan(
     console = output()
     for line in plan_lines(manifests.job, counted):
         console.print(f"  {line}")
-    console.print(f"  results go to {addresses.store_uri}; nothing was run")
+    console.print(f"  results go to {short_path(addresses.store_uri)}; nothing was run")
     print_next(console, [("run it", f"labelplane run {job_file}")])

@@ -7,6 +7,7 @@ from pathlib import Path
 from labelplane_api.job import LabelingJob
 from labelplane_api.load import Manifests
 from labelplane_cli.errors import CliError
+from labelplane_cli.terminal import folder_at
 from labelplane_core.storage import ObjectStore, StoreOptions, open_store
 
 __all__ = ["RunAddresses", "resolve_addresses"]
@@ -55,13 +56,12 @@ def resolve_addresses(
     """
     job = manifests.job
     data_uri = _address(data, Path()) if data else _address(job.spec.dataset.uri, beside)
-    if data_uri.startswith("file://") and not Path(data_uri.removeprefix("file://")).is_dir():
-        where = data_uri.removeprefix("file://")
-        raise CliError(f"spec.dataset.uri: {where} is no folder: correct it, or give the items' folder with --data")
+    items = folder_at(data_uri)
+    if items is not None and not items.is_dir():
+        raise CliError(f"spec.dataset.uri: {items} is no folder: correct it, or give the items' folder with --data")
     store_uri = _address(out, Path()) if out else _address(job.spec.storage.uri, beside)
-    if store_uri.startswith("file://"):
-        folder = Path(store_uri.removeprefix("file://"))
-    else:
+    folder = folder_at(store_uri)
+    if folder is None:
         folder = Path(f"{job.metadata.name}-run").absolute()
         store_uri = f"{store_uri.rstrip('/')}/{job.prefix}"
     options = _options(job, manifests.secrets)
@@ -71,7 +71,7 @@ def resolve_addresses(
 def _address(text: str, beside: Path) -> str:
     if "://" in text:
         return text
-    return f"file://{(beside / text).absolute()}"
+    return (beside / text).absolute().as_uri()
 
 
 def _options(job: LabelingJob, secrets: Mapping[str, Mapping[str, str]]) -> StoreOptions:

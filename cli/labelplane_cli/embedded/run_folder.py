@@ -4,12 +4,11 @@ import fcntl
 import json
 import os
 import tempfile
-import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from pydantic import ValidationError
 
@@ -58,11 +57,14 @@ class RunFolder:
             RunIsLive: another live process holds it.
             CliError: the folder cannot be written.
         """
+        with self._open_lock() as file:
+            yield _take(file, self.path)
+
+    def _open_lock(self) -> IO[str]:
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            with (self.path / "run.lock").open("a+", encoding="utf-8") as file:
-                yield _take(file, self.path)
-        except (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError) as error:
+            return (self.path / "run.lock").open("a+", encoding="utf-8")
+        except OSError as error:
             raise CliError(f"{self.path}: {error.strerror}: choose a folder that you may write, with --out") from error
 
     def read_state(self) -> RunState | None:
@@ -75,14 +77,7 @@ class RunFolder:
         if not path.exists():
             return None
         try:
-            fields = json.loads(path.read_bytes())
-            return RunState(
-                name=fields["name"],
-                uid=fields["uid"],
-                generation=fields["generation"],
-                spec=fields["spec"],
-                status=LabelingJobStatus.model_validate(fields["status"]),
-            )
+            return _checked_state(json.loads(path.read_bytes()))
         except (ValueError, KeyError, TypeError, ValidationError) as error:
             raise CliError(
                 f"{path} is damaged: remove it, and the run goes on after its last finished round"
@@ -97,7 +92,8 @@ class RunFolder:
             "spec": job.spec.model_dump(mode="json", by_alias=True),
             "status": job.status.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         }
-        part = self.path / f".status-{uuid.uuid4().hex}.json"
+        # One name for all: nobody else writes here, and what a killed run has left is written over.
+        part = self.path / ".status.json"
         with part.open("w", encoding="utf-8") as file:
             json.dump(fields, file, indent=1, ensure_ascii=False)
             file.flush()
@@ -117,6 +113,12 @@ class RunFolder:
         else:
             with tempfile.TemporaryDirectory(prefix="labelplane-") as folder:
                 yield f"unix:{folder}/services.sock"
+
+
+def _checked_state(fields: Mapping[str, Any]) -> RunState:
+    identity = {name: fields[name] for name in ("name", "uid", "generation")}
+    LabelingJob.model_validate({"metadata": identity, "spec": fields["spec"]})
+    return RunState(**identity, spec=fields["spec"], status=LabelingJobStatus.model_validate(fields["status"]))
 
 
 def _take(file: IO[str], path: Path) -> int:

@@ -1,5 +1,7 @@
 """How many items a round may ask about."""
 
+import math
+
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
 
@@ -19,7 +21,11 @@ def votes_left(job: LabelingJob, status: LabelingJobStatus) -> float:
 def affordable_items(job: LabelingJob, status: LabelingJobStatus) -> float:
     """Return for how many items all their votes are paid; infinity without a bound."""
     humans = job.spec.sources.humans
-    return 0.0 if humans is None else votes_left(job, status) // humans.votes_per_item
+    if humans is None:
+        return 0.0
+    left = votes_left(job, status)
+    # Infinity divided into whole parts is not a number.
+    return left if math.isinf(left) else left // humans.votes_per_item
 
 
 def batch_items(job: LabelingJob, status: LabelingJobStatus, *, is_cold_start: bool) -> int:

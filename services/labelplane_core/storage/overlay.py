@@ -12,7 +12,8 @@ class OverlayStore:
     """Everything is written to `above`; what is not there is read from `below`.
 
     What lies below cannot be removed: `delete` takes away what was written above, and the object below shows again.
-    A create-only put looks below first; nobody else may write below meanwhile.
+    A create-only put looks below first; nobody else may write below meanwhile. The stores name versions differently,
+    as a folder and memory do; a name that both use would stand for two versions.
     """
 
     def __init__(self, below: ObjectStore, above: ObjectStore) -> None:
@@ -40,9 +41,12 @@ class OverlayStore:
         """Write `data` above over the version named `etag`, wherever that lies."""
         if await self._above.exists(key):
             return await self._above.replace(key, data, etag=etag)
-        if (await self._below.get(key)).etag != etag:
-            raise PreconditionFailed(f"object {key!r} changed since it was read: read it again")
-        return await self._above.create(key, data)
+        try:
+            if (await self._below.get(key)).etag == etag:
+                return await self._above.create(key, data)
+        except (ObjectNotFound, AlreadyExists) as error:
+            raise _changed(key) from error
+        raise _changed(key)
 
     async def delete(self, key: str) -> None:
         """Remove what was written above."""
@@ -61,3 +65,7 @@ class OverlayStore:
         async for info in self._below.list(prefix):
             if info.key not in seen:
                 yield info
+
+
+def _changed(key: str) -> PreconditionFailed:
+    return PreconditionFailed(f"object {key!r} changed since it was read: read it again")

@@ -79,6 +79,14 @@ def test_money_for_votes_bounds_the_batch_too() -> None:
     assert world.job.status.cost.money == pytest.approx(6.9)
 
 
+def test_job_without_a_bound_on_votes_asks_whole_batches_until_its_rounds_are_used_up() -> None:
+    world = PlannedWorld(small_job().with_budget(votes=None).with_stop(max_rounds=2).build())
+    world.play()
+    sizes = [request.message.batch_size for request in world.started if request.stage is Stage.SELECT]
+    assert sizes == [20, 20]
+    assert condition(world, "Complete")[1] == "MaxRoundsReached"
+
+
 STOPS = [
     pytest.param({"spec.stop.targetAccuracy": 0.82}, "TargetReached", 2, id="the target is reached"),
     pytest.param({"spec.stop.maxRounds": 3}, "MaxRoundsReached", 3, id="the rounds are used up"),
