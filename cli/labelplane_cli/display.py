@@ -123,7 +123,7 @@ def round_line(job: LabelingJob, finished: RoundStatus) -> str:
 
 
 def share(value: float, *, of: int) -> str:
-    """Return a share on gate gold in percent, with half of its 95 % interval (Wilson); without gold of held-out labels."""
+    """Return a share on gate gold in percent, with half of its 95 % interval (Wilson); without, of held-out labels."""
     counted = proportion(round(value * of), of)
     if counted is None:
         return f"{100 * value:.1f} % (held-out labels)"
