@@ -55,13 +55,13 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt(
         "spec.aggregation.method",
         _other_than(
+            AggregationMethod.AUTO,
             AggregationMethod.MAJORITY_VOTE,
             AggregationMethod.DAWID_SKENE,
             AggregationMethod.ONE_COIN,
-            AggregationMethod.AUTO,
-            AggregationMethod.VARIATIONAL_BAYES,
             AggregationMethod.GLAD,
             AggregationMethod.MACE,
+            AggregationMethod.VARIATIONAL_BAYES,
         ),
     ),
     Unbuilt("spec.aggregation.workers"),

@@ -40,13 +40,13 @@ __all__ = [
 
 MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel | Auto]] = MappingProxyType(
     {
+        "Auto": Auto,
         "MajorityVote": MajorityVote,
         "DawidSkene": DawidSkene,
         "OneCoin": OneCoin,
-        "Mace": Mace,
         "Glad": Glad,
+        "Mace": Mace,
         "VariationalBayes": VariationalBayes,
-        "Auto": Auto,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

@@ -45,3 +45,13 @@ def test_the_divergence_of_a_beta_is_its_integral() -> None:
     assert learned.divergence() == pytest.approx(np.mean(density * np.log(density)), abs=1e-6)
     np.testing.assert_allclose(learned.expected_log[0, 0], np.mean(density * np.log(p)), atol=1e-6)
     np.testing.assert_allclose(learned.mean, [[0.6, 0.4]])
+
+
+@pytest.mark.parametrize("learn", [_gamma_kernels.learn, _gamma_kernels.learn.py_func], ids=["compiled", "python"])
+def test_rows_learn_by_themselves(learn: Any) -> None:
+    """Dirichlet(2, 1) against (1, 1): E log p is -1/2 and -3/2, the divergence log 2 - 1/2; row 2 is its prior."""
+    prior, pseudo = np.ones((2, 2)), np.array([[2.0, 1.0], [1.0, 1.0]])
+    expected, divergences = np.empty((2, 2)), np.empty(2)
+    learn(prior, pseudo, expected, divergences)
+    np.testing.assert_allclose(expected, [[-0.5, -1.5], [-1.0, -1.0]], rtol=1e-13)
+    np.testing.assert_allclose(divergences, [math.log(2) - 0.5, 0.0], rtol=1e-13)

@@ -86,6 +86,21 @@ def test_newton_ends_where_the_slope_is_nothing(kind: Callable[..., Any], log_ot
     assert ease * slope(ease) == pytest.approx(log_ease[0] / 0.49, abs=1e-7)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("scale", [0.4, -1.0, 800.0], ids=["mild", "adversarial", "beyond what exp can hold"])
+def test_survey_gives_the_sum_and_its_slopes(kind: Callable[..., Any], scale: float) -> None:
+    order, partners = np.array([2, 0]), np.array([1, 0, 0], np.int32)
+    factors, weights, right = np.array([1.5, -0.5]), np.array([2.0, 9.0, 1.0]), np.array([0.3, 9.0, 0.8])
+    value, slope, bend = kind(_glad_kernels._survey)(order, partners, factors, weights, right, math.log(3), scale)
+    factor, weight, share_right = factors[[0, 1]], weights[[2, 0]], right[[2, 0]]
+    share = 1 / (1 + np.exp(math.log(3) - scale * factor))
+    assert value == pytest.approx(weight @ (share_right * scale * factor - np.logaddexp(scale * factor, math.log(3))))
+    assert slope == pytest.approx(weight @ (factor * (share_right - share)))
+    assert bend == pytest.approx(-(weight @ (factor**2 * share * (1 - share))), abs=1e-12)
+    mass = kind(_glad_kernels._log_odds_mass)(scale, math.log(3))
+    assert mass == pytest.approx(np.logaddexp(scale, math.log(3)))
+
+
 def test_a_move_that_helps_never_leaves_the_bound_of_eases() -> None:
     log_ease = np.array([0.0])
     votes = (np.array([0, 1]), np.arange(1), np.zeros(1, np.int32))
