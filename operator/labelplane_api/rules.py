@@ -223,11 +223,14 @@ def only(name: str, *, when: str, reason: str, holds: Callable[[Any], bool]) -> 
 
 
 def immutable(name: str) -> TransitionRule:
-    """Make the rule that a field keeps its value for the life of the object, absence included."""
+    """Make the rule that a field keeps its value for the life of the object, absence included.
+
+    Of a list without repetitions (`unique_items`) the order may change, as it may for CEL.
+    """
 
     def check(old: Any, new: Any) -> str | None:
         before, after = value_at(old, name), value_at(new, name)
-        if before == after:
+        if _unordered(before) == _unordered(after):
             return None
         return f": cannot change from {_shown(before)} to {_shown(after)}: make a new job for that"
 
@@ -247,6 +250,10 @@ def grows(name: str) -> TransitionRule:
     here, there = cel_path(name), cel_path(name).replace("self", "oldSelf", 1)
     cel = f"{there}.all(value, value in {here})"
     return TransitionRule(field=name, message=f"{name} may grow, never shrink", check=check, cel=cel)
+
+
+def _unordered(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, tuple) else value
 
 
 def _shown(value: Any) -> str:

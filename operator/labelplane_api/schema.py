@@ -27,13 +27,16 @@ from labelplane_api.rules import Rule, TransitionRule, violations
 RULE_ERROR: Final = "labelplane_rule"
 """The pydantic error type that carries broken rules; its context holds them under `violations`."""
 
+# Unicode's white space, character by character: \s is that for pydantic, but only ASCII's for the API server.
+_SPACES: Final = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
 ADDRESS_PATTERN: Final = r"^((s3|gs|az)://[a-z0-9][a-z0-9._-]*(/[^:]*)?|[^:]+)$"
 KEY_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
-ENDPOINT_PATTERN: Final = r"^https?://[A-Za-z0-9.\[\]:-]+(/[^\s]*)?$"
+ENDPOINT_PATTERN: Final = rf"^https?://[A-Za-z0-9.\[\]:-]+(/[^{_SPACES}]*)?$"
 TARGET_PATTERN: Final = r"^[A-Za-z0-9.-]+:[0-9]{1,5}$"
-CLASS_PATTERN: Final = r"^\S(.*\S)?$"
+CLASS_PATTERN: Final = rf"^[^{_SPACES}](.*[^{_SPACES}])?$"
 WORD_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$"
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
@@ -109,6 +112,15 @@ class ApiModel(BaseModel):
 
     transitions: ClassVar[tuple[TransitionRule, ...]] = ()
     """What must hold between an object and the one that replaces it."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _take_null_for_absent(cls, data: Any) -> Any:
+        # As the API server does: `run:` with nothing behind it is a group of defaults.
+        if not isinstance(data, dict) or None not in data.values():
+            return data
+        known = {name for field, info in cls.model_fields.items() for name in (field, info.alias)}
+        return {key: value for key, value in data.items() if value is not None or key not in known}
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:

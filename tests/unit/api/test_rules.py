@@ -404,6 +404,12 @@ def test_classes_may_grow_and_settings_may_change() -> None:
     validate_change(JOB.build(), JOB.with_classes(*"0123456789", "none").with_sampling(strategy="Entropy").build())
 
 
+def test_the_order_of_a_list_without_repetitions_may_change() -> None:
+    old, new = (JOB.with_dataset(metadata_fields=names) for names in (["author", "year"], ["year", "author"]))
+
+    validate_change(old.build(), new.build())
+
+
 def test_cel_is_written_for_the_api_server() -> None:
     assert not_above("minReplicas", "maxReplicas").cel == "self.minReplicas <= self.maxReplicas"
     assert exactly_one("a", "b").cel == "[has(self.a), has(self.b)].filter(given, given).size() == 1"
