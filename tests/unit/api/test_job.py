@@ -80,7 +80,7 @@ def test_null_for_an_unknown_field_is_still_unknown() -> None:
     manifest = make_job().as_manifest()
     manifest["spec"]["rum"] = None
 
-    with pytest.raises(SpecInvalidError, match="spec.rum: unknown field"):
+    with pytest.raises(SpecInvalidError, match=r"spec\.rum: unknown field"):
         validate_job(manifest)
 
 
