@@ -117,8 +117,9 @@ class _Converter:
         if not with_default:
             converted.pop("default", None)
         elif isinstance(made, type) and issubclass(made, ApiModel) and _has_defaults(made):
-            # The defaults of its own fields fill it.
-            converted["default"] = {}
+            # Written out, since the API server checks a default by the group's rules before it fills in more.
+            fields = converted.get("properties", {})
+            converted["default"] = {name: inner["default"] for name, inner in fields.items() if "default" in inner}
         return converted
 
     def _value(self, schema: Schema, path: str) -> Schema:

@@ -110,8 +110,9 @@ def test_every_rule_of_the_types_is_in_the_schema() -> None:
 def test_a_group_that_is_left_out_gets_its_defaults_and_the_status_gets_none() -> None:
     spec = SCHEMA["properties"]["spec"]["properties"]
 
-    assert spec["model"]["default"] == {}
-    assert spec["model"]["properties"]["teacher"]["default"] == {}
+    assert spec["model"]["default"]["teacher"] == spec["model"]["properties"]["teacher"]["default"]
+    assert spec["model"]["properties"]["teacher"]["default"]["epochs"] == 100
+    assert spec["podOverrides"]["default"] == {}
     assert spec["model"]["properties"]["teacher"]["properties"]["epochs"]["default"] == 100
     assert spec["output"]["properties"]["formats"]["default"] == ["Csv", "Parquet"]
     assert [path for path, node in _nodes(SCHEMA) if path.startswith(".status") and "default" in node] == []
