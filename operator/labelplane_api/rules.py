@@ -240,7 +240,7 @@ def immutable(name: str) -> TransitionRule:
 
 
 def grows(name: str) -> TransitionRule:
-    """Make the rule that a list keeps every value it ever had."""
+    """Make the rule that a list without repetitions (`unique_items`) keeps every value it ever had."""
 
     def check(old: Any, new: Any) -> str | None:
         kept = set(value_at(new, name))
@@ -248,7 +248,8 @@ def grows(name: str) -> TransitionRule:
         return f': "{lost[0]}" was removed: the list may grow, never shrink' if lost else None
 
     here, there = cel_path(name), cel_path(name).replace("self", "oldSelf", 1)
-    cel = f"{there}.all(value, value in {here})"
+    # + unites sets of the schema; looking for each value in the list would be too dear for a thousand of them.
+    cel = f"({here} + {there}).size() == {here}.size()"
     return TransitionRule(field=name, message=f"{name} may grow, never shrink", check=check, cel=cel)
 
 

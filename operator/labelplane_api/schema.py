@@ -7,7 +7,7 @@ takes no "3" for 3 and asks for a maximum on everything that a CEL rule may read
 
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -116,11 +116,15 @@ class ApiModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _take_null_for_absent(cls, data: Any) -> Any:
-        # As the API server does: `run:` with nothing behind it is a group of defaults.
-        if not isinstance(data, dict) or None not in data.values():
+        # As the API server does, in objects and in maps: `run:` with nothing behind it is a group of defaults.
+        if not isinstance(data, dict):
             return data
-        known = {name for field, info in cls.model_fields.items() for name in (field, info.alias)}
-        return {key: value for key, value in data.items() if value is not None or key not in known}
+        fields = {name: info for field, info in cls.model_fields.items() for name in (field, info.alias)}
+        return {
+            key: _without_null(value) if key in fields and get_origin(fields[key].annotation) is dict else value
+            for key, value in data.items()
+            if value is not None or key not in fields
+        }
 
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
@@ -133,6 +137,12 @@ class ApiModel(BaseModel):
     def to_manifest(self) -> dict[str, Any]:
         """Return the object as JSON types under its JSON names, fields without a value left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _without_null(entries: Any) -> Any:
+    if not isinstance(entries, dict):
+        return entries
+    return {key: value for key, value in entries.items() if value is not None}
 
 
 def option(

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from api_server import ApiError, ApiServer
-from hypothesis import HealthCheck, event, given, settings
+from hypothesis import HealthCheck, event, example, given, settings
 from job_builder import JobBuilder, make_job
 from job_mutations import nearly_valid_manifests
 from pydantic import ValidationError
@@ -144,6 +144,19 @@ def test_classes_may_grow_and_settings_may_change(crd_server: ApiServer, jobs: s
     assert changed["spec"]["task"]["classes"][-1] == "none"
 
 
+def test_a_thousand_long_classes_may_grow_and_not_shrink(crd_server: ApiServer, jobs: str) -> None:
+    names = [f"{number:0128d}" for number in range(999)]
+    job = make_job().named("many")
+    crd_server.create(jobs, _object(job.with_classes(*names).as_manifest()))
+
+    grown = crd_server.apply(f"{jobs}/many", _object(job.with_classes(*names, "new").as_manifest()))
+    with pytest.raises(ApiError, match="may grow, never shrink"):
+        crd_server.replace(f"{jobs}/many", {**grown, "spec": job.with_classes(*names).as_manifest()["spec"]})
+
+    assert len(grown["spec"]["task"]["classes"]) == 1000
+    crd_server.delete(f"{jobs}/many")
+
+
 def test_defaults_are_written_into_the_object(kept: dict[str, Any]) -> None:
     spec = kept["spec"]
 
@@ -196,6 +209,10 @@ def test_a_status_is_written_apart_and_shown_in_the_columns(
     }
 
 
+@example(manifest=make_job().with_gates(minimum_class_accuracy={"0": None, "1": 0.5}).as_manifest())
+@example(manifest=make_job().with_gates(minimum_class_accuracy={"": 0.5}).as_manifest())
+@example(manifest=make_job().with_run(seed=1.0).as_manifest())
+@example(manifest=make_job().with_classes("cat", "dog\xa0").as_manifest())
 @settings(deadline=None, suppress_health_check=list(HealthCheck))
 @given(manifest=nearly_valid_manifests())
 def test_the_types_and_the_api_server_agree(crd_server: ApiServer, jobs: str, manifest: dict[str, Any]) -> None:

@@ -64,9 +64,12 @@ def test_null_stands_for_absent_as_on_the_api_server() -> None:
     manifest["spec"]["run"] = None
     manifest["spec"]["dataset"]["metadataFields"] = None
 
+    manifest["spec"]["quality"] = {"gates": {"minimumClassAccuracy": {"0": None, "1": 0.5}}}
+
     job = validate_job(manifest)
 
     assert job.spec.run == RunPolicy()
+    assert job.spec.quality.gates.minimum_class_accuracy == {"1": 0.5}
     assert job.spec.dataset.metadata_fields == ()
 
 
@@ -74,6 +77,10 @@ def test_null_stands_for_absent_as_on_the_api_server() -> None:
 def test_a_class_ends_in_no_space_of_any_script(space: str) -> None:
     with pytest.raises(SpecInvalidError, match="remove the space"):
         make_job().with_classes("cat", f"dog{space}").build()
+
+
+def test_a_whole_number_may_have_a_point() -> None:
+    assert make_job().with_run(seed=3.0).build().spec.run.seed == 3
 
 
 def test_null_for_an_unknown_field_is_still_unknown() -> None:

@@ -81,7 +81,7 @@ def test_the_order_of_a_list_without_repetitions_may_change() -> None:
 def test_cel_is_written_for_the_api_server() -> None:
     assert not_above("minReplicas", "maxReplicas").cel == "self.minReplicas <= self.maxReplicas"
     assert exactly_one("a", "b").cel == "[has(self.a), has(self.b)].filter(given, given).size() == 1"
-    assert grows("classes").cel == "oldSelf.classes.all(value, value in self.classes)"
+    assert grows("classes").cel == "(self.classes + oldSelf.classes).size() == self.classes.size()"
     assert immutable("uri").cel == "has(self.uri) == has(oldSelf.uri) && (!has(self.uri) || self.uri == oldSelf.uri)"
     assert unique_items("classes").extension == {"x-kubernetes-list-type": "set"}
     assert unique_items("env", key="name").extension == {
