@@ -1,6 +1,6 @@
 """How a run ended: what was labelled, how well, and where it lies."""
 
-from pathlib import Path
+import shlex
 from typing import Final
 
 from rich.console import Console
@@ -10,24 +10,24 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
 from labelplane_cli.display import duration, money
 from labelplane_cli.errors import JobHasFailed
-from labelplane_cli.terminal import Next, print_next, short_path
+from labelplane_cli.terminal import Next, folder_at, print_next, printable, short_path
 from labelplane_core.errors import ErrorCode, LabelplaneError
 
-__all__ = ["conclusion", "print_conclusion", "result_files"]
+__all__ = ["conclusion", "next_steps", "print_conclusion"]
 
 _CODES_OF_BAD_INPUT: Final = frozenset({ErrorCode.INVALID_ARGUMENT, ErrorCode.NOT_FOUND, ErrorCode.FAILED_PRECONDITION})
 
 
-def print_conclusion(console: Console, job: LabelingJob, folder: Path) -> None:
-    """Print how a run ended and what to do next.
+def print_conclusion(console: Console, job: LabelingJob, store_uri: str) -> None:
+    """Print how a run ended and what to do next; `store_uri` is where its results lie.
 
     Raises:
         JobHasFailed: the job cannot go on, or uses what is not built.
     """
     _refuse_failure(job.status)
     for line in conclusion(job):
-        console.print(f"  {line}")
-    print_next(console, next_steps(job, folder))
+        console.print(f"  {printable(line)}")
+    print_next(console, next_steps(job, store_uri))
 
 
 def conclusion(job: LabelingJob) -> list[str]:
@@ -40,19 +40,16 @@ def conclusion(job: LabelingJob) -> list[str]:
     return lines
 
 
-def result_files(status: LabelingJobStatus, folder: Path) -> list[Path]:
-    """Return the files of exported labels that a job has written."""
-    names = sorted(name for name in status.artifacts if name.startswith("export_"))
-    return [folder / status.artifacts[name] for name in names]
-
-
-def next_steps(job: LabelingJob, folder: Path) -> list[Next]:
+def next_steps(job: LabelingJob, store_uri: str) -> list[Next]:
     """Return where to look at the results of a complete job."""
+    artifacts, root = job.status.artifacts, store_uri.rstrip("/")
     steps: list[Next] = []
-    if "report" in job.status.artifacts:
-        steps.append(("open the report", short_path(folder / job.status.artifacts["report"])))
-    steps.extend(("use the labels", short_path(path)) for path in result_files(job.status, folder)[:1])
-    steps.append(("ask why", f"labelplane explain {short_path(folder)} ITEM"))
+    if "report" in artifacts:
+        steps.append(("open the report", short_path(f"{root}/{artifacts['report']}")))
+    exports = sorted(name for name in artifacts if name.startswith("export_"))
+    steps.extend(("use the labels", short_path(f"{root}/{artifacts[name]}")) for name in exports[:1])
+    if (folder := folder_at(store_uri)) is not None:
+        steps.append(("ask why", f"labelplane explain {shlex.quote(short_path(folder))} ITEM"))
     return steps
 
 

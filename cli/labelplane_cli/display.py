@@ -14,6 +14,7 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.sources import Connector
 from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
 from labelplane_cli.forecast import seconds_left
+from labelplane_cli.terminal import one_line
 from labelplane_report.intervals import proportion
 
 __all__ = [
@@ -133,9 +134,9 @@ def share(value: float, *, of: int) -> str:
 
 def duration(seconds: float) -> str:
     """Return a time as a person says it."""
-    if seconds < _MINUTE:
+    if round(seconds) < _MINUTE:
         return f"{seconds:.0f} s"
-    if seconds < _HOUR:
+    if round(seconds / _MINUTE) < _HOUR // _MINUTE:
         return f"{seconds / _MINUTE:.0f} min"
     return f"{seconds / _HOUR:.1f} h"
 
@@ -224,4 +225,4 @@ def _note(status: LabelingJobStatus) -> str:
     progressing = find_condition(status.conditions, ConditionType.PROGRESSING)
     if progressing is None or progressing.reason not in {Reason.STAGE_RETRYING, Reason.DEPENDENCY_UNAVAILABLE}:
         return ""
-    return progressing.message
+    return one_line(progressing.message)

@@ -70,7 +70,7 @@ def folder_at(address: str) -> Path | None:
 
 def print_next(console: Console, steps: Sequence[Next]) -> None:
     """Print what to do next, the first step after "Next:" and the others below it."""
-    width = max(len(words) for words, _ in steps)
+    width = max((len(words) for words, _ in steps), default=0)
     for number, (words, target) in enumerate(steps):
         head = "Next:" if number == 0 else ""
         console.print(f"  [bold]{head:<5}[/bold] {words:<{width}}  [cyan]", end="", markup=True)

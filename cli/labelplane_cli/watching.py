@@ -9,7 +9,7 @@ from rich.live import Live
 from labelplane_api.conditions import ConditionType, find_condition
 from labelplane_api.job import LabelingJob
 from labelplane_cli.display import Activity, RunView, finished_rounds, live_frame, round_line, view_of
-from labelplane_cli.terminal import is_live
+from labelplane_cli.terminal import is_live, printable
 from labelplane_core.clock import Clock
 from labelplane_operator.plan import Plan
 
@@ -88,4 +88,4 @@ class RunWatcher:
     def _once(self, key: object, line: str) -> None:
         if key not in self._told:
             self._told.add(key)
-            self._console.print(line)
+            self._console.print(printable(line))

@@ -62,7 +62,7 @@ def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = Fals
     except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         console.print("  Stopped. Nothing is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from stopped
-    print_conclusion(console, job, addresses.folder)
+    print_conclusion(console, job, addresses.store_uri)
     return job
 
 
