@@ -24,6 +24,7 @@ from labelplane_api import (
     RoundStatus,
     SpecInvalidError,
     Stage,
+    StageResult,
     validate_change,
     validate_job,
 )
@@ -186,7 +187,17 @@ def test_a_status_is_written_apart_and_shown_in_the_columns(
                 observed_generation=1,
             ),
         ),
-        rounds=(RoundStatus(round=3), RoundStatus(round=4)),
+        rounds=(
+            RoundStatus(
+                round=3,
+                stages={Stage.VOTE: StageResult(request_id="digits/3/Vote/1", figures={"cpuSeconds": 1.5, "votes": 3})},
+                skipped={Stage.TRAIN: "NotEnoughLabels"},
+                accuracy=0.5,
+            ),
+            RoundStatus(round=4),
+        ),
+        failures={Stage.SCORE: 2},
+        artifacts={"report": "s3://labels/digits/report.html"},
         operation=OperationStatus(request_id="digits/4/Train/1", stage=Stage.TRAIN, round=4),
         cost=CostStatus(votes=300, money=4.5),
         progress=ProgressStatus(items=1797, labelled=120),
