@@ -64,11 +64,12 @@ def _without_prepare(records: dict[Path, bytes], out: Path) -> list[str]:
     return [name for name in names if "/prepare/" not in name]
 
 
-def test_interrupted_run_says_that_nothing_is_lost_and_goes_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("told", [signal.SIGINT, signal.SIGTERM], ids=["ctrl_c", "sigterm"])
+def test_interrupted_run_says_that_nothing_is_lost_and_goes_on(tmp_path: Path, told: signal.Signals) -> None:
     job_file, out = write_point_job(tmp_path), tmp_path / "out"
     process = start_run(job_file)
     wait_for_operations(process, out, 4)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(told)
     text, _ = process.communicate(timeout=SECONDS)
     assert process.returncode == 130
     assert "Stopped. Nothing is lost" in text
