@@ -68,6 +68,7 @@ class Inferred:
         has_converged: whether the model stopped by itself.
         log_likelihood: of the votes under the model, in nats; 0 where the model has none.
         objective: what the model climbed; 0 where it climbs nothing.
+        choice: which model was taken and why, in one sentence; empty where there was no choice.
     """
 
     posteriors: pa.Table
@@ -77,6 +78,7 @@ class Inferred:
     has_converged: bool
     log_likelihood: float
     objective: float
+    choice: str = ""
 
 
 def infer(
@@ -116,6 +118,7 @@ def infer(
         has_converged=fit.converged_,
         log_likelihood=float(fit.log_likelihood_[-1]) if len(fit.log_likelihood_) else 0.0,
         objective=float(fit.objective_[-1]) if len(fit.objective_) else 0.0,
+        choice=fit.selection_.reason if fit.selection_ else "",
     )
 
 
