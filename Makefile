@@ -99,8 +99,9 @@ fmt: $(VENV)/.dev $(TOOLS)/.stamp ## Format Python and protos, fix what the lint
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-generate: $(VENV)/.dev ## Write the Python code of the protos (protos/gen)
+generate: $(VENV)/.dev ## Write the code of the protos (protos/gen), the CRD and its reference (manifests/crd, docs/reference)
 	$(BIN)/python hack/generate-protos
+	$(BIN)/python -m labelplane_api.crd
 
 samples: $(VENV)/.dev ## Write the sample data sets (manifests/samples; glosses need Debian's wordnet-base)
 	$(BIN)/python hack/make-digits
@@ -151,6 +152,6 @@ $(BENCH_VENV)/.bench: requirements/bench.txt requirements/build.txt pyproject.to
 	UV=$(UV) hack/install-locked $(BENCH_VENV) bench
 	touch $@
 
-$(TOOLS)/.stamp: hack/build-tools $(wildcard hack/tools/*/go.sum)
+$(TOOLS)/.stamp: hack/build-tools $(wildcard hack/tools/*/*)
 	@hack/build-tools $(TOOLS)
 	touch $@

@@ -13,6 +13,7 @@ need() {
 need make command -v make
 need git command -v git
 need util-linux command -v flock
+need openssl command -v openssl
 need python3-venv "${PYTHON:-python3}" -c 'import ensurepip, venv'
 need chromium command -v chromium
 need fonts-liberation test -d /usr/share/fonts/truetype/liberation

@@ -124,10 +124,10 @@ def round_line(job: LabelingJob, finished: RoundStatus) -> str:
 
 
 def share(value: float, *, of: int) -> str:
-    """Return a share on gate gold in percent, with half of its 95 % interval (Wilson)."""
+    """Return a share on gate gold in percent, with half of its 95 % interval (Wilson); without, of held-out labels."""
     counted = proportion(round(value * of), of)
     if counted is None:
-        return f"{100 * value:.1f} % (gate gold)"
+        return f"{100 * value:.1f} % (held-out labels)"
     half = 50 * (counted.interval.high - counted.interval.low)
     return f"{100 * value:.1f} % (gate gold, ± {half:.1f})"
 

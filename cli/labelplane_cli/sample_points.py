@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from labelplane_cli.writing import write_whole
+from labelplane_cli.replacing import replace_file
 
 __all__ = ["CLASSES", "JOB", "Points", "draw_points", "write_points"]
 
@@ -111,7 +111,7 @@ def write_points(points: Points, folder: Path) -> None:
             _picture(place).save(picture)
         truth = CLASSES[code]
         rows.writerow([name, f"images/{name}.png", truth if number % _GOLD_EVERY == 0 else "", truth])
-    write_whole(data / "items.csv", lambda sink: sink.write(table.getvalue().encode()))
+    replace_file(data / "items.csv", table.getvalue().encode())
 
 
 def _picture(place: npt.NDArray[np.float64]) -> Image.Image:

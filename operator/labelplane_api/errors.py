@@ -3,7 +3,8 @@
 LabelplaneApiError
 ├── SpecInvalidError       an object does not fit the types or breaks a rule; names every field at fault
 ├── NotSupportedError      a valid object uses what is not built yet; names every such field
-└── JobFileError           a job file cannot be read; one line a problem, each with file and line
+├── JobFileError           a job file cannot be read; one line a problem, each with file and line
+└── SchemaError            a type says what a CRD cannot; a fault of ours, found when the CRD is generated
 """
 
 from collections.abc import Sequence
@@ -60,3 +61,11 @@ class JobFileError(LabelplaneApiError):
     def __init__(self, lines: Sequence[str]) -> None:
         self.lines = tuple(lines)
         super().__init__("\n".join(self.lines))
+
+
+class SchemaError(LabelplaneApiError):
+    """A type says what a structural schema cannot."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        self.path = path
+        super().__init__(f"{path}: {reason}" if path else reason)

@@ -2,8 +2,6 @@
 
 from typing import Any, ClassVar, Final, Literal, Self
 
-from pydantic import model_validator
-
 from labelplane_api.aggregation import Aggregation
 from labelplane_api.dataset import Dataset, Storage
 from labelplane_api.limits import Budget, Quality, Stop
@@ -166,14 +164,6 @@ class LabelingJob(ApiModel):
             cel="self.metadata.name.size() <= 63 && !self.metadata.name.contains('.')",
         ),
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _take_an_empty_status(cls, data: Any) -> Any:
-        # The API server gives no status, or null, for an object that nobody has reconciled yet.
-        if isinstance(data, dict) and data.get("status", ...) is None:
-            return {key: value for key, value in data.items() if key != "status"}
-        return data
 
     @property
     def key(self) -> str:

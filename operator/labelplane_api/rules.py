@@ -223,11 +223,14 @@ def only(name: str, *, when: str, reason: str, holds: Callable[[Any], bool]) -> 
 
 
 def immutable(name: str) -> TransitionRule:
-    """Make the rule that a field keeps its value for the life of the object, absence included."""
+    """Make the rule that a field keeps its value for the life of the object, absence included.
+
+    Of a list without repetitions (`unique_items`) the order may change, as it may for CEL.
+    """
 
     def check(old: Any, new: Any) -> str | None:
         before, after = value_at(old, name), value_at(new, name)
-        if before == after:
+        if _unordered(before) == _unordered(after):
             return None
         return f": cannot change from {_shown(before)} to {_shown(after)}: make a new job for that"
 
@@ -237,7 +240,7 @@ def immutable(name: str) -> TransitionRule:
 
 
 def grows(name: str) -> TransitionRule:
-    """Make the rule that a list keeps every value it ever had."""
+    """Make the rule that a list without repetitions (`unique_items`) keeps every value it ever had."""
 
     def check(old: Any, new: Any) -> str | None:
         kept = set(value_at(new, name))
@@ -245,8 +248,13 @@ def grows(name: str) -> TransitionRule:
         return f': "{lost[0]}" was removed: the list may grow, never shrink' if lost else None
 
     here, there = cel_path(name), cel_path(name).replace("self", "oldSelf", 1)
-    cel = f"{there}.all(value, value in {here})"
+    # + unites sets of the schema; looking for each value in the list would be too dear for a thousand of them.
+    cel = f"({here} + {there}).size() == {here}.size()"
     return TransitionRule(field=name, message=f"{name} may grow, never shrink", check=check, cel=cel)
+
+
+def _unordered(value: Any) -> Any:
+    return frozenset(value) if isinstance(value, tuple) else value
 
 
 def _shown(value: Any) -> str:

@@ -7,7 +7,7 @@ takes no "3" for 3 and asks for a maximum on everything that a CEL rule may read
 
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Annotated, Any, ClassVar, Final, Self
+from typing import Annotated, Any, ClassVar, Final, Self, get_origin
 
 from pydantic import (
     AfterValidator,
@@ -27,13 +27,16 @@ from labelplane_api.rules import Rule, TransitionRule, violations
 RULE_ERROR: Final = "labelplane_rule"
 """The pydantic error type that carries broken rules; its context holds them under `violations`."""
 
+# Unicode's white space, character by character: \s is that for pydantic, but only ASCII's for the API server.
+_SPACES: Final = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+
 LABEL_PATTERN: Final = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"
 SUBDOMAIN_PATTERN: Final = r"^[a-z0-9]([-.a-z0-9]*[a-z0-9])?$"
 ADDRESS_PATTERN: Final = r"^((s3|gs|az)://[a-z0-9][a-z0-9._-]*(/[^:]*)?|[^:]+)$"
 KEY_PATTERN: Final = r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$"
-ENDPOINT_PATTERN: Final = r"^https?://[A-Za-z0-9.\[\]:-]+(/[^\s]*)?$"
+ENDPOINT_PATTERN: Final = rf"^https?://[A-Za-z0-9.\[\]:-]+(/[^{_SPACES}]*)?$"
 TARGET_PATTERN: Final = r"^[A-Za-z0-9.-]+:[0-9]{1,5}$"
-CLASS_PATTERN: Final = r"^\S(.*\S)?$"
+CLASS_PATTERN: Final = rf"^[^{_SPACES}](.*[^{_SPACES}])?$"
 WORD_PATTERN: Final = r"^[A-Za-z0-9]([A-Za-z0-9_.-]*[A-Za-z0-9])?$"
 CURRENCY_PATTERN: Final = r"^[A-Z]{3}$"
 QUANTITY_PATTERN: Final = r"^[0-9]+(\.[0-9]+)?(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)?$"
@@ -110,6 +113,19 @@ class ApiModel(BaseModel):
     transitions: ClassVar[tuple[TransitionRule, ...]] = ()
     """What must hold between an object and the one that replaces it."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _take_null_for_absent(cls, data: Any) -> Any:
+        # As the API server does, in objects and in maps: `run:` with nothing behind it is a group of defaults.
+        if not isinstance(data, dict):
+            return data
+        fields = {name: info for field, info in cls.model_fields.items() for name in (field, info.alias)}
+        return {
+            key: _without_null(value) if key in fields and get_origin(fields[key].annotation) is dict else value
+            for key, value in data.items()
+            if value is not None or key not in fields
+        }
+
     @model_validator(mode="after")
     def _check_rules(self) -> Self:
         broken = violations(self, self.checks)
@@ -121,6 +137,12 @@ class ApiModel(BaseModel):
     def to_manifest(self) -> dict[str, Any]:
         """Return the object as JSON types under its JSON names, fields without a value left out."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
+
+
+def _without_null(entries: Any) -> Any:
+    if not isinstance(entries, dict):
+        return entries
+    return {key: value for key, value in entries.items() if value is not None}
 
 
 def option(

@@ -41,7 +41,7 @@ def _unequal_rows(group: Any) -> str | None:
     for number, row in enumerate(group.confusion or ()):
         if len(row) != len(group.confusion):
             return f"[{number}]: has {len(row)} numbers for {len(group.confusion)} rows: the matrix is square"
-        if abs(sum(row) - 1) > _ROW_TOLERANCE:
+        if not 1 - _ROW_TOLERANCE < sum(row) < 1 + _ROW_TOLERANCE:
             return f"[{number}]: adds up to {sum(row):g}: a row adds up to 1"
     return None
 

@@ -5,7 +5,7 @@ the spec, a status with fields of a newer version is read, without them: a rollb
 """
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field, StringConstraints
 from pydantic.alias_generators import to_camel
@@ -18,6 +18,10 @@ _Short = Annotated[str, StringConstraints(max_length=253)]
 _Reference = Annotated[str, StringConstraints(max_length=1024)]
 _Figure = Annotated[float, Field(allow_inf_nan=False)]
 _Count = Annotated[int, Field(strict=True, ge=0)]
+
+
+def _keyed_by(name: str) -> dict[str, Any]:
+    return {"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": [name]}
 
 
 class Stage(StrEnum):
@@ -172,11 +176,19 @@ class LabelingJobStatus(StatusModel):
     started_at: Timestamp | None = option("startedAt is when the job began.", None, change=Change.NONE)
     finished_at: Timestamp | None = option("finishedAt is when it was Complete or Failed.", None, change=Change.NONE)
     conditions: tuple[Condition, ...] = option(
-        "conditions say what is the case, each type once.", (), max_length=32, change=Change.NONE
+        "conditions say what is the case, each type once.",
+        (),
+        max_length=32,
+        change=Change.NONE,
+        json_schema_extra=_keyed_by("type"),
     )
     prepare: PrepareStatus | None = option("prepare is what Prepare found.", None, change=Change.NONE)
     rounds: tuple[RoundStatus, ...] = option(
-        "rounds are the rounds by number; on a cluster the last 10.", (), max_length=1000, change=Change.NONE
+        "rounds are the rounds by number; on a cluster the last 10.",
+        (),
+        max_length=1000,
+        change=Change.NONE,
+        json_schema_extra=_keyed_by("round"),
     )
     operation: OperationStatus | None = option(
         "operation is the one that runs, or waits to be tried again.", None, change=Change.NONE

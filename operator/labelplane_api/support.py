@@ -54,7 +54,15 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.sources.models"),
     Unbuilt(
         "spec.aggregation.method",
-        _other_than(AggregationMethod.MAJORITY_VOTE, AggregationMethod.DAWID_SKENE),
+        _other_than(
+            AggregationMethod.AUTO,
+            AggregationMethod.MAJORITY_VOTE,
+            AggregationMethod.DAWID_SKENE,
+            AggregationMethod.ONE_COIN,
+            AggregationMethod.GLAD,
+            AggregationMethod.MACE,
+            AggregationMethod.VARIATIONAL_BAYES,
+        ),
     ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),

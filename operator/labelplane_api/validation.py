@@ -21,6 +21,7 @@ from labelplane_api.schema import PATTERN_HINTS, RULE_ERROR, ApiModel
 
 _LONGEST_VALUE: Final = 60
 _LISTED_NAMES: Final = 12
+_FIRST_INEXACT: Final = 2**53
 
 
 def validate_job(data: Mapping[str, Any]) -> LabelingJob:
@@ -31,9 +32,20 @@ def validate_job(data: Mapping[str, Any]) -> LabelingJob:
             themselves are valid.
     """
     try:
-        return LabelingJob.model_validate(data, by_alias=True, by_name=False)
+        return LabelingJob.model_validate(_one_kind_of_number(data), by_alias=True, by_name=False)
     except ValidationError as error:
         raise SpecInvalidError(problems_of(error)) from error
+
+
+def _one_kind_of_number(value: Any) -> Any:
+    """Return JSON values with whole numbers as `int`: 3.0 is a whole number for the API server."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _FIRST_INEXACT:
+        return int(value)
+    if isinstance(value, dict):
+        return {key: _one_kind_of_number(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_one_kind_of_number(inner) for inner in value]
+    return value
 
 
 def validate_change(old: LabelingJob, new: LabelingJob) -> None:

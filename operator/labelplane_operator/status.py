@@ -143,7 +143,7 @@ def retrying(
 def failed(
     job: LabelingJob, status: LabelingJobStatus, reason: Reason | str, message: str, *, now: datetime
 ) -> LabelingJobStatus:
-    """Return the status of a job that goes no further until its spec changes; its operation names the try after that."""
+    """Return the status of a job that goes no further until its spec changes; its operation is the try after that."""
     status = status.model_copy(update={"finished_at": _second(now)})
     status = with_condition(job, status, ConditionType.FAILED, ConditionStatus.TRUE, reason, message, now=now)
     return with_condition(

@@ -15,41 +15,85 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labelplane_aggregation.agreement import (
+        Agreement,
+        Level,
+        PairwiseKappas,
+        cohen_kappa,
+        cohen_kappas,
+        fleiss_kappa,
+        gwet_ac1,
+        krippendorff_alpha,
+    )
     from labelplane_aggregation.errors import AggregationError
     from labelplane_aggregation.models import (
         MODELS,
+        Auto,
         ClassPrior,
         DawidSkene,
         DuplicateVotes,
         Fit,
+        Glad,
+        Mace,
         MajorityVote,
+        OneCoin,
         Reliabilities,
         Reliability,
+        Selection,
         ShrinkTo,
         TruthModel,
+        VariationalBayes,
         VoteMatrix,
     )
 
 __all__ = [
     "MODELS",
     "AggregationError",
+    "Agreement",
+    "Auto",
     "ClassPrior",
     "DawidSkene",
     "DuplicateVotes",
     "Fit",
+    "Glad",
+    "Level",
+    "Mace",
     "MajorityVote",
+    "OneCoin",
+    "PairwiseKappas",
     "Reliabilities",
     "Reliability",
+    "Selection",
     "ShrinkTo",
     "TruthModel",
+    "VariationalBayes",
     "VoteMatrix",
+    "cohen_kappa",
+    "cohen_kappas",
+    "fleiss_kappa",
+    "gwet_ac1",
+    "krippendorff_alpha",
 ]
+
+
+_OF_AGREEMENT = frozenset(
+    {
+        "Agreement",
+        "Level",
+        "PairwiseKappas",
+        "cohen_kappa",
+        "cohen_kappas",
+        "fleiss_kappa",
+        "gwet_ac1",
+        "krippendorff_alpha",
+    }
+)
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = "errors" if name == "AggregationError" else "models"
+    module = "agreement" if name in _OF_AGREEMENT else "errors" if name == "AggregationError" else "models"
     return getattr(import_module(f"{__name__}.{module}"), name)
 
 

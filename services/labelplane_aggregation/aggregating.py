@@ -45,6 +45,8 @@ class Aggregate:
             "posteriors": await self._write(request, inferred, context, is_main=True),
             "reliabilities": await self._write(request, inferred, context, is_main=False),
         }
+        if inferred.choice:
+            results["choice"] = inferred.choice
         return Outcome(results, _figures(inferred, index, classes) | accuracy)
 
     async def _write(

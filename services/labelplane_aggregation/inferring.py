@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelplane_aggregation.errors import AggregationError
-from labelplane_aggregation.models import MODELS, DawidSkene, Fit, VoteMatrix
+from labelplane_aggregation.models import MODELS, Fit, MajorityVote, VoteMatrix
 from labelplane_aggregation.predicting import PredictionTable
 from labelplane_aggregation.requests import Inference, Task
 from labelplane_core.errors import InvalidInput
@@ -68,6 +68,7 @@ class Inferred:
         has_converged: whether the model stopped by itself.
         log_likelihood: of the votes under the model, in nats; 0 where the model has none.
         objective: what the model climbed; 0 where it climbs nothing.
+        choice: which model was taken and why, in one sentence; empty where there was no choice.
     """
 
     posteriors: pa.Table
@@ -77,6 +78,7 @@ class Inferred:
     has_converged: bool
     log_likelihood: float
     objective: float
+    choice: str = ""
 
 
 def infer(
@@ -116,6 +118,7 @@ def infer(
         has_converged=fit.converged_,
         log_likelihood=float(fit.log_likelihood_[-1]) if len(fit.log_likelihood_) else 0.0,
         objective=float(fit.objective_[-1]) if len(fit.objective_) else 0.0,
+        choice=fit.selection_.reason if fit.selection_ else "",
     )
 
 
@@ -142,7 +145,7 @@ def _fit(
     parameters: dict[str, Any] = dict(inference.parameters)
     model = MODELS[inference.method](**parameters, seed=inference.seed)
     known = None if gold is None or not len(gold) else _unit_gold(gold, task)
-    if predictions is None or not isinstance(model, DawidSkene):
+    if predictions is None or isinstance(model, MajorityVote):
         return model.fit(matrix, gold=known)
     prior = predictions.floored(_items_of(matrix.item_ids, units))
     return model.fit(matrix, gold=known, item_prior=prior)

@@ -5,7 +5,7 @@ import math
 from labelplane.distillation.v1 import distillation_pb2 as pb
 from labelplane_core.task_messages import classes_from_proto, kind_from_proto, share_from_proto
 from labelplane_core.tasks import TaskKind
-from labelplane_distillation.encoders import find_encoder
+from labelplane_distillation.encoders import find_encoder, resolve_encoder
 from labelplane_distillation.errors import BadTraining
 from labelplane_distillation.learning import Mixing, NetworkSettings
 from labelplane_distillation.requests import TrainRequest
@@ -41,9 +41,10 @@ def train_request(message: pb.StartTrainRequest) -> TrainRequest:
 
 def network_from_proto(name: str, message: pb.Network, kind: TaskKind) -> NetworkSettings:
     """Return the settings of a network; `name` stands before the fields in errors."""
-    find_encoder(message.encoder, kind.modality)
+    encoder = resolve_encoder(message.encoder, kind.modality, is_student=name == "student")
+    find_encoder(encoder, kind.modality)
     return NetworkSettings(
-        encoder=message.encoder,
+        encoder=encoder,
         weights=message.weights,
         fine_tune=message.fine_tune,
         members=int(_bounded(f"{name}.members", message.members, 1, 32)),

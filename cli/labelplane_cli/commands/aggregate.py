@@ -24,6 +24,11 @@ class Method(StrEnum):
 
     MAJORITY_VOTE = "majority-vote"
     DAWID_SKENE = "dawid-skene"
+    ONE_COIN = "one-coin"
+    GLAD = "glad"
+    MACE = "mace"
+    VARIATIONAL_BAYES = "variational-bayes"
+    AUTO = "auto"
 
     @property
     def model(self) -> str:
@@ -81,6 +86,8 @@ def _print_summary(console: Console, found: "Inferred", method: Method) -> None:
     if found.n_replaced:
         console.print(f"  {found.n_replaced:,} rows count no more: the same annotator answered the item again later")
     console.print(f"  {method}: {_iterations(found)}")
+    if fit.selection_ is not None:
+        console.print(f"  {fit.selection_.reason}")
     if ties := int(fit.ties_.sum()):
         console.print(f"  {ties:,} items are ties: a class was drawn, their confidence says so")
 

@@ -51,8 +51,8 @@ def _show_labels(out: Path) -> None:
 
 def _write(out: Path, *, quiet: bool) -> Path:
     """Write the points and the job, show them, and return the job's file."""
+    from labelplane_cli.replacing import replace_file
     from labelplane_cli.sample_points import JOB, Points, draw_points, write_points
-    from labelplane_cli.writing import write_whole
 
     points = Points.draw()
     if not quiet:
@@ -66,7 +66,7 @@ def _write(out: Path, *, quiet: bool) -> Path:
 
         raise BadFile(f"{out}: {error.strerror}: choose a folder that you may write, with --out") from error
     job_file = out / "demo.labelingjob.yaml"
-    write_whole(job_file, lambda sink: sink.write(JOB.encode()))
+    replace_file(job_file, JOB.encode())
     console = output()
     if not quiet:
         console.print(f"  wrote {short_path(job_file)} and its pictures")

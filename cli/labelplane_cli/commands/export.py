@@ -27,10 +27,11 @@ def export(
 ) -> None:
     """Write the labels of a finished run as CSV, JSONL or Parquet."""
     import asyncio
+    import io
 
     from labelplane_cli.errors import BadUsage
+    from labelplane_cli.replacing import check_folder_of, replace_file
     from labelplane_cli.results import open_results
-    from labelplane_cli.writing import write_whole
     from labelplane_report import EXPORT_FORMATS
     from labelplane_report.data import LabelState
 
@@ -40,8 +41,11 @@ def export(
         raise BadUsage(f"--output {target}: the ending names the format: use one of {endings}")
     if state and state not in set(LabelState):
         raise BadUsage(f"--state {state}: is none of {', '.join(LabelState)}: choose one of them")
+    check_folder_of(target)
     table = asyncio.run(_exported(open_results(folder), state))
-    write_whole(target, lambda sink: chosen.write(table, sink))
+    sink = io.BytesIO()
+    chosen.write(table, sink)
+    replace_file(target, sink.getvalue())
     console = output()
     console.print(f"  {len(table):,} labels")
     print_next(console, [("use the labels", short_path(target))])

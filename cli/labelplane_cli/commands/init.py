@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["init"]
 
+_ENDINGS = (".yaml", ".yml")
+"""With another one `--force` could replace the items themselves."""
+
 
 def init(
     items: Annotated[
@@ -37,6 +40,8 @@ def init(
 
     name = job_name(items)
     job_file = output_file or Path(f"{name}.labelingjob.yaml")
+    if job_file.suffix.lower() not in _ENDINGS:
+        raise BadUsage(f"{short_path(job_file)}: a job file ends in {' or '.join(_ENDINGS)}: name one with --output")
     if job_file.exists() and not force:
         raise BadUsage(f"{short_path(job_file)}: is there already: give --force to replace it, or another --output")
     check_folder_of(job_file)

@@ -51,14 +51,14 @@ def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = Fals
     import asyncio
 
     from labelplane_cli.concluding import print_conclusion
-    from labelplane_cli.embedded.play import play
+    from labelplane_cli.embedded.play import play_until_told
     from labelplane_cli.watching import RunWatcher
     from labelplane_core.clock import SystemClock
 
     console, clock = output(), SystemClock()
     try:
         with RunWatcher(console, clock, quiet=quiet) as watcher:
-            job = asyncio.run(play(job, addresses, clock=clock, watcher=watcher))
+            job = asyncio.run(play_until_told(job, addresses, clock=clock, watcher=watcher))
     except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         console.print("  Stopped. Nothing is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from stopped

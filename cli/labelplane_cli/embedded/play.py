@@ -1,5 +1,7 @@
 """`labelplane run`: hold the folder, start the services, reconcile until the job is done."""
 
+import asyncio
+import signal
 import uuid
 from contextlib import AsyncExitStack
 
@@ -14,7 +16,7 @@ from labelplane_core.clock import Clock
 from labelplane_operator.requests import Installation
 from labelplane_operator.service_calls import ServiceCalls
 
-__all__ = ["play"]
+__all__ = ["play", "play_until_told"]
 
 INSTALLATION_ID = "embedded"
 """Every laptop is the same installation, so that a folder may be carried from one to another."""
@@ -44,6 +46,21 @@ async def play(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watch
             watcher=watcher,
         )
         return await reconciler.run(job)
+
+
+async def play_until_told(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher) -> LabelingJob:
+    """Do the same, and stop at a safe point on SIGTERM as on Ctrl-C.
+
+    Raises:
+        asyncio.CancelledError: SIGTERM came.
+    """
+    loop, playing = asyncio.get_running_loop(), asyncio.current_task()
+    assert playing is not None
+    loop.add_signal_handler(signal.SIGTERM, playing.cancel)
+    try:
+        return await play(job, addresses, clock=clock, watcher=watcher)
+    finally:
+        loop.remove_signal_handler(signal.SIGTERM)
 
 
 def continued(job: LabelingJob, state: RunState | None) -> LabelingJob:

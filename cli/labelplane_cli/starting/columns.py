@@ -32,6 +32,8 @@ _NO_LABEL_NAMES: Final = frozenset(
 _PATH_NAMES: Final = frozenset(("image", "file", "path"))
 """Columns that hold paths wherever they stand, so that none of them is text."""
 
+_LONGEST_NAME: Final = 128
+"""As the job file's fields bound it."""
 _LONGEST_ID: Final = 512
 _IMAGE_SHARE: Final = 0.9
 _SHORTEST_TEXT: Final = 15
@@ -87,8 +89,10 @@ class LabelColumns:
 
 
 def read_column(name: str, values: Sequence[Any]) -> Column | None:
-    """Return a column of texts, numbers or truth values; None for one of lists, objects or nothing."""
-    if not all(value is None or isinstance(value, str | int | float) for value in values):
+    """Return a column of texts, numbers or truth values; None for one of lists, objects or nothing, or without name."""
+    if not 0 < len(name) <= _LONGEST_NAME or not all(
+        value is None or isinstance(value, str | int | float) for value in values
+    ):
         return None
     column = Column.of(name, [as_text(value) for value in values])
     return column if column.n_filled else None

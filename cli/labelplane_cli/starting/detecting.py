@@ -21,8 +21,9 @@ def detect(path: Path, *, use_classes: bool = True) -> Findings:
     """
     if not path.exists():
         raise BadFile(f"{short_path(path)}: no such file or folder: check the path")
-    if ":" in str(path.absolute()):
-        raise BadFile(f"{short_path(path)}: a job cannot name a path with a colon: rename the folder or file")
+    address = str(path.resolve())
+    if ":" in address or not address.isprintable():
+        raise BadFile(f"{short_path(path)}: a job cannot name a path with a colon or a control sign: rename it")
     if not path.is_dir():
         return find_in_table(path, use_classes=use_classes)
     try:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from labelplane_api.conditions import Reason
 from labelplane_api.status import LabelingJobStatus, StageResult
+from labelplane_operator.policies.quality import has_gate_gold
 
 __all__ = ["Promotion", "decide_promotion"]
 
@@ -28,16 +29,23 @@ def decide_promotion(status: LabelingJobStatus, train: StageResult) -> Promotion
     """
     accuracy = train.figures.get("student_accuracy")
     if status.model is None:
-        return Promotion(is_promoted=True, reason=Reason.FIRST_MODEL, message=f"first student{_shown(accuracy)}")
+        return Promotion(
+            is_promoted=True, reason=Reason.FIRST_MODEL, message=f"first student{_shown(accuracy, status)}"
+        )
     standing = train.figures.get("standing_accuracy")
     if accuracy is None or standing is None:
         return Promotion(is_promoted=True, reason=Reason.NO_GOLD, message="no gate gold to compare by: newest student")
     gained, lost = train.figures.get("only_student_right", 0.0), train.figures.get("only_standing_right", 0.0)
-    both = f"{100 * standing:.1f} -> {100 * accuracy:.1f} % on gate gold"
+    both = f"{100 * standing:.1f} -> {100 * accuracy:.1f} % {_measured_on(status)}"
     if lost - gained > math.sqrt(lost + gained):
         return Promotion(is_promoted=False, reason=Reason.NOT_BETTER, message=f"new student is worse: {both}")
     return Promotion(is_promoted=True, reason=Reason.BETTER_MODEL, message=f"new student: {both}")
 
 
-def _shown(accuracy: float | None) -> str:
-    return "" if accuracy is None else f": {100 * accuracy:.1f} % on gate gold"
+def _shown(accuracy: float | None, status: LabelingJobStatus) -> str:
+    return "" if accuracy is None else f": {100 * accuracy:.1f} % {_measured_on(status)}"
+
+
+def _measured_on(status: LabelingJobStatus) -> str:
+    """Say what the figures were measured on; distillation holds labels out where there is no gold."""
+    return "on gate gold" if has_gate_gold(status) else "on labels that were held out"

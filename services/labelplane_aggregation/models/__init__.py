@@ -5,26 +5,48 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from labelplane_aggregation.models.dawid_skene import ClassPrior, DawidSkene, ShrinkTo
+from labelplane_aggregation.models._class_rows import ClassPrior
+from labelplane_aggregation.models._em import ClimbingModel
+from labelplane_aggregation.models.auto import Auto
+from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
+from labelplane_aggregation.models.glad import Glad
+from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
+from labelplane_aggregation.models.one_coin import OneCoin
+from labelplane_aggregation.models.selection import Selection
+from labelplane_aggregation.models.variational_bayes import VariationalBayes
 from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
 
 __all__ = [
     "MODELS",
+    "Auto",
     "ClassPrior",
     "DawidSkene",
     "DuplicateVotes",
     "Fit",
+    "Glad",
+    "Mace",
     "MajorityVote",
+    "OneCoin",
     "Reliabilities",
     "Reliability",
+    "Selection",
     "ShrinkTo",
     "TruthModel",
+    "VariationalBayes",
     "VoteMatrix",
 ]
 
-MODELS: Mapping[str, type[MajorityVote | DawidSkene]] = MappingProxyType(
-    {"MajorityVote": MajorityVote, "DawidSkene": DawidSkene}
+MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel | Auto]] = MappingProxyType(
+    {
+        "Auto": Auto,
+        "MajorityVote": MajorityVote,
+        "DawidSkene": DawidSkene,
+        "OneCoin": OneCoin,
+        "Glad": Glad,
+        "Mace": Mace,
+        "VariationalBayes": VariationalBayes,
+    }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

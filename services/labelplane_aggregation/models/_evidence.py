@@ -14,7 +14,7 @@ from labelplane_aggregation.errors import AggregationError, InvalidGoldError, In
 from labelplane_aggregation.models._frames import as_strings, read_frame, take_column
 from labelplane_aggregation.models.votes import VoteMatrix
 
-__all__ = ["NO_GOLD", "read_class_prior", "read_gold", "read_rows"]
+__all__ = ["NO_GOLD", "clamp", "read_class_prior", "read_gold", "read_rows"]
 
 NO_GOLD = -1
 """Code of an item whose class is not known."""
@@ -51,6 +51,13 @@ def read_gold(gold: Any, votes: VoteMatrix) -> NDArray[np.int32]:
         row = int(np.flatnonzero(clash)[0])
         raise InvalidGoldError(f"gold: item {items[row].as_py()!r} has two classes: keep one")
     return known
+
+
+def clamp(posterior: NDArray[np.float64], gold: NDArray[np.int32]) -> None:
+    """Put all of a gold item's posterior on its class, in place."""
+    known = np.flatnonzero(gold != NO_GOLD)
+    posterior[known] = 0.0
+    posterior[known, gold[known]] = 1.0
 
 
 def _gold_columns(gold: Any) -> tuple[pa.StringArray, pa.StringArray]:

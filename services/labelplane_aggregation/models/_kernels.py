@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-__all__ = ["expect", "maximise", "sort_votes", "tally"]
+__all__ = ["compiled", "expect", "expect_hits", "maximise", "settle", "sort_votes", "tally", "tally_hits"]
 
 _BLOCK_ITEMS = 256
 """Items whose posterior rows stay in the cache between the two steps; also one partial sum of the log-likelihood."""
@@ -26,7 +26,7 @@ _SMALLEST_EXPONENT = -708.0
 """Below it `exp` is denormal or zero, which is slow and changes no sum."""
 
 
-def _compiled(function: Callable[..., Any]) -> Any:
+def compiled(function: Callable[..., Any]) -> Any:
     """Compile on first call, and keep the machine code on disk where a folder for it can be written.
 
     A container with a read-only root has no such folder unless NUMBA_CACHE_DIR names one; numba raises then, and the
@@ -38,7 +38,7 @@ def _compiled(function: Callable[..., Any]) -> Any:
         return njit(nogil=True, error_model="numpy")(function)
 
 
-@_compiled
+@compiled
 def sort_votes(
     items: NDArray[np.int32], annotators: NDArray[np.int32], n_items: int, n_annotators: int
 ) -> NDArray[np.int64]:
@@ -68,7 +68,7 @@ def sort_votes(
     return order
 
 
-@_compiled
+@compiled
 def tally(
     begin: int,
     end: int,
@@ -95,7 +95,7 @@ def tally(
                 counts[cell, true] += weight * posterior[item, true]
 
 
-@_compiled
+@compiled
 def maximise(
     counts: NDArray[np.float64],
     pooled: NDArray[np.float64],
@@ -135,8 +135,8 @@ def maximise(
         penalties[annotator] = penalty
 
 
-@_compiled
-def _settle(row: NDArray[np.float64], known: int) -> float:
+@compiled
+def settle(row: NDArray[np.float64], known: int) -> float:
     """Turn a row of log joints into the posterior, in place; return the row's log-likelihood.
 
     The largest is taken out before `exp`: products of many small probabilities would underflow.
@@ -163,7 +163,7 @@ def _settle(row: NDArray[np.float64], known: int) -> float:
     return float(top + math.log(mass))
 
 
-@_compiled
+@compiled
 def expect(  # noqa: PLR0917 - compiled code takes its arrays by position
     begin: int,
     end: int,
@@ -197,7 +197,72 @@ def expect(  # noqa: PLR0917 - compiled code takes its arrays by position
                 weight = weights[vote]
                 for true in range(n_classes):
                     posterior[item, true] += weight * log_confusion[cell, true]
-            block += _settle(posterior[item], gold[item])
+            block += settle(posterior[item], gold[item])
         log_likelihood += block
         tally(first, last, offsets, cells, weights, posterior, counts, totals)
+    return log_likelihood
+
+
+@compiled
+def tally_hits(
+    begin: int,
+    end: int,
+    offsets: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    answers: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    posterior: NDArray[np.float64],
+    hits: NDArray[np.float64],
+    totals: NDArray[np.float64],
+) -> None:
+    """Add, for the items [begin, end), expected right votes to `hits` and expected items to `totals`.
+
+    `hits` has a cell for each annotator and answer: hits[cell] += weight x P(class = answer).
+    """
+    for item in range(begin, end):
+        for true in range(posterior.shape[1]):
+            totals[true] += posterior[item, true]
+        for vote in range(offsets[item], offsets[item + 1]):
+            hits[cells[vote]] += weights[vote] * posterior[item, answers[vote]]
+
+
+@compiled
+def expect_hits(  # noqa: PLR0917 - compiled code takes its arrays by position
+    begin: int,
+    end: int,
+    offsets: NDArray[np.int64],
+    cells: NDArray[np.int32],
+    answers: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    gains: NDArray[np.float64],
+    losses: NDArray[np.float64],
+    log_prior: NDArray[np.float64],
+    gold: NDArray[np.int32],
+    posterior: NDArray[np.float64],
+    hits: NDArray[np.float64],
+    totals: NDArray[np.float64],
+) -> float:
+    """E-step for the items [begin, end), and `tally_hits` of the result; return their log-likelihood.
+
+    A vote adds `losses[cell]`, the log-probability of the answer under a wrong class, to every class, and on top
+    `gains[cell]` to the class it names: what all classes share is summed once an item. `log_prior` is one row for all
+    items or one for each.
+    """
+    n_classes = posterior.shape[1]
+    per_item = 0 if log_prior.shape[0] == 1 else 1
+    log_likelihood = 0.0
+    for first in range(begin, end, _BLOCK_ITEMS):
+        last = min(first + _BLOCK_ITEMS, end)
+        block = 0.0
+        for item in range(first, last):
+            for true in range(n_classes):
+                posterior[item, true] = log_prior[item * per_item, true]
+            for vote in range(offsets[item], offsets[item + 1]):
+                cell = cells[vote]
+                weight = weights[vote]
+                posterior[item, answers[vote]] += weight * gains[cell]
+                block += weight * losses[cell]
+            block += settle(posterior[item], gold[item])
+        log_likelihood += block
+        tally_hits(first, last, offsets, cells, answers, weights, posterior, hits, totals)
     return log_likelihood

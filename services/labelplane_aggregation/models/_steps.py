@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import pairwise
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from labelplane_aggregation.models._evidence import NO_GOLD
+from labelplane_aggregation.models._chunks import Chunks
+from labelplane_aggregation.models._evidence import clamp
 from labelplane_aggregation.models.votes import VoteMatrix
 
 __all__ = ["ConfusionPrior", "Steps"]
-
-_Result = TypeVar("_Result")
-
-_CHUNK_VOTES = 50_000
-"""Fewer votes than this are done before a thread has woken up."""
-
-_MAX_CHUNKS = 8
-"""Beyond it the steps wait for memory."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,9 +42,8 @@ class ConfusionPrior:
 class Steps:
     """E-step and M-step on one set of votes.
 
-    The items are cut into chunks whose number depends on the votes alone. Each chunk has its own sums, added up in
-    the chunks' order, so that the result is the same bit for bit for any number of threads. Use as a context: it
-    holds a thread pool. Memory: 4 bytes a vote, 8 a cell of the posterior, and 16 a cell of the annotators'
+    The items are cut into chunks (`Chunks`): the result is the same bit for bit for any number of threads. Use as a
+    context: it holds a thread pool. Memory: 4 bytes a vote, 8 a cell of the posterior, and 16 a cell of the annotators'
     confusions and 8 more for each chunk after the first, together at most 8 bytes a vote.
 
     Attributes:
@@ -73,9 +61,7 @@ class Steps:
         self._size = (votes.n_annotators, votes.n_classes, votes.n_classes)
         cells = votes.annotators * np.int32(votes.n_classes) + votes.answers
         self._votes = (votes.offsets, cells, votes.weights)
-        self._chunks = _cut(votes.offsets, _count_chunks(votes))
-        workers = min(len(self._chunks), threads or _available_threads())
-        self._pool = ThreadPoolExecutor(workers) if workers > 1 else None
+        self._chunks = Chunks(votes.offsets, n_sums=votes.n_annotators * votes.n_classes**2, threads=threads)
         self._chunk_counts = np.empty((len(self._chunks), votes.n_annotators * votes.n_classes, votes.n_classes))
         self._chunk_totals = np.empty((len(self._chunks), votes.n_classes))
         self.posterior = np.empty((votes.n_items, votes.n_classes))
@@ -87,8 +73,7 @@ class Steps:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._pool is not None:
-            self._pool.shutdown()
+        self._chunks.close()
 
     @property
     def counts(self) -> NDArray[np.float64]:
@@ -104,9 +89,7 @@ class Steps:
 
     def clamp(self) -> None:
         """Put all of a gold item's posterior on its class."""
-        known = np.flatnonzero(self._gold != NO_GOLD)
-        self.posterior[known] = 0.0
-        self.posterior[known, self._gold[known]] = 1.0
+        clamp(self.posterior, self._gold)
 
     def tally(self) -> None:
         """Sum up a `posterior` that was written from outside."""
@@ -115,7 +98,7 @@ class Steps:
             sums = (self._chunk_counts[chunk], self._chunk_totals[chunk])
             self._kernels.tally(begin, end, *self._votes, self.posterior, *sums)
 
-        self._run(work)
+        self._chunks.run(work, self._chunk_counts, self._chunk_totals)
 
     def expect(self, log_prior: NDArray[np.float64]) -> float:
         """Set `posterior` from `log_confusion` and `log_prior`; return the observed-data log-likelihood in nats.
@@ -129,7 +112,7 @@ class Steps:
             known = (confusion, log_prior, self._gold)
             return float(self._kernels.expect(begin, end, *self._votes, *known, self.posterior, *sums))
 
-        return math.fsum(self._run(work))
+        return math.fsum(self._chunks.run(work, self._chunk_counts, self._chunk_totals))
 
     def maximise(self, prior: ConfusionPrior) -> float:
         """Set `log_confusion` to its best for `counts` under `prior`; return the log prior, constants left out."""
@@ -138,33 +121,3 @@ class Steps:
             self.counts, prior.pooled, prior.hits, prior.mass, prior.smoothing, self.log_confusion, penalties
         )
         return math.fsum(penalties)
-
-    def _run(self, work: Callable[[int, int, int], _Result]) -> list[_Result]:
-        """Do `work` on every chunk with its sums at zero, then add the sums up into those of the first chunk."""
-        self._chunk_counts[:] = 0.0
-        self._chunk_totals[:] = 0.0
-        places = [(chunk, begin, end) for chunk, (begin, end) in enumerate(self._chunks)]
-        if self._pool is None:
-            results = [work(*place) for place in places]
-        else:
-            results = [future.result() for future in [self._pool.submit(work, *place) for place in places]]
-        for chunk in range(1, len(self._chunks)):
-            self._chunk_counts[0] += self._chunk_counts[chunk]
-            self._chunk_totals[0] += self._chunk_totals[chunk]
-        return results
-
-
-def _available_threads() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else (os.cpu_count() or 1)
-
-
-def _count_chunks(votes: VoteMatrix) -> int:
-    """Return how many chunks the votes are worth; their sums must not outweigh the votes themselves."""
-    affordable = 1 + votes.n_votes // (votes.n_annotators * votes.n_classes**2)
-    return max(1, min(_MAX_CHUNKS, votes.n_votes // _CHUNK_VOTES, affordable))
-
-
-def _cut(offsets: NDArray[np.int64], parts: int) -> list[tuple[int, int]]:
-    """Cut the items into at most `parts` ranges of like many votes."""
-    marks = np.searchsorted(offsets, np.linspace(0, offsets[-1], parts + 1)[1:-1])
-    return list(pairwise(np.unique([0, *marks, len(offsets) - 1]).tolist()))

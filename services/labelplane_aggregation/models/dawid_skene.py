@@ -9,31 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from labelplane_aggregation.errors import InvalidSettingError
-from labelplane_aggregation.models._evidence import NO_GOLD, read_class_prior, read_gold, read_rows
+from labelplane_aggregation.models._class_rows import ClassPrior, ClassRows
+from labelplane_aggregation.models._climb import Climb, climb
+from labelplane_aggregation.models._em import check_class_prior, check_settings
+from labelplane_aggregation.models._evidence import NO_GOLD, read_gold, read_rows
+from labelplane_aggregation.models._pooling import pool, right_share
 from labelplane_aggregation.models._steps import ConfusionPrior, Steps
-from labelplane_aggregation.models.fit import Fit, Reliabilities, decide
+from labelplane_aggregation.models.fit import Fit, Reliabilities, conclude
 from labelplane_aggregation.models.votes import VoteMatrix
 
 __all__ = ["ClassPrior", "DawidSkene", "ShrinkTo"]
 
-_FLOOR = 1e-9
-"""Least probability of an item prior: a classifier that says 0 must not overrule any number of people."""
-
-_POOL_MASS = 10.0
-"""Pseudo-votes by which a pooled row follows the overall accuracy, so that a class nobody saw gets a sane row."""
-
 _COIN_STEPS = 5
 """EM steps of the one-coin model that estimate the accuracies for `ShrinkTo.ANNOTATOR`; more changed no label."""
-
-
-class ClassPrior(StrEnum):
-    """Where the class prior comes from, when it is not given as numbers."""
-
-    LEARNED = "learned"
-    """The mean posterior, learned with the rest."""
-    UNIFORM = "uniform"
-    """Every class alike."""
 
 
 class ShrinkTo(StrEnum):
@@ -137,29 +125,22 @@ class DawidSkene:
         self._check(has_item_prior=item_prior is not None)
         matrix = VoteMatrix.of(votes)
         known = read_gold(gold, matrix)
-        priors = _Priors(self, matrix, item_prior)
+        priors = ClassRows(matrix, class_prior=self.class_prior, smoothing=self.class_smoothing, item_prior=item_prior)
         with Steps(matrix, known, threads=self.threads) as steps:
             steps.posterior[:] = matrix.shares() if start is None else read_rows(start, matrix, what="start")
             steps.clamp()
             steps.tally()
             confusion = self._confusion_prior(matrix, steps, priors)
-            objective, log_likelihood, converged = self._climb(steps, priors, confusion)
-        answers, confidence, ties = decide(steps.posterior, np.random.default_rng(self.seed))
+            climbed = self._climb(steps, priors, confusion)
         class_prior = priors.reported(steps.posterior)
-        return Fit(
-            item_ids_=matrix.item_ids,
-            classes_=matrix.classes,
-            posterior_=steps.posterior,
-            answers_=answers,
-            confidence_=confidence,
-            ties_=ties,
-            class_prior_=class_prior,
-            reliability_=_reliabilities(matrix, steps, class_prior),
-            objective_=np.array(objective),
-            log_likelihood_=np.array(log_likelihood),
-            converged_=converged,
-            n_iter_=len(objective),
-            n_gold_=int((known != NO_GOLD).sum()),
+        return conclude(
+            matrix,
+            steps.posterior,
+            climbed,
+            class_prior=class_prior,
+            reliability=_reliabilities(matrix, steps, class_prior),
+            n_gold=int((known != NO_GOLD).sum()),
+            seed=self.seed,
         )
 
     def _check(self, *, has_item_prior: bool) -> None:
@@ -172,43 +153,34 @@ class DawidSkene:
             "threads": (self.threads is None or self.threads >= 1, "at least 1, or None"),
             "shrink_to": (self.shrink_to in set(ShrinkTo), f"one of {', '.join(ShrinkTo)}"),
         }
-        for name, (is_valid, want) in bounds.items():
-            if not is_valid:
-                raise InvalidSettingError(f"{name}: {getattr(self, name)!r}: must be {want}")
-        if isinstance(self.class_prior, str) and self.class_prior not in set(ClassPrior):
-            known = ", ".join(ClassPrior)
-            raise InvalidSettingError(f"class_prior: {self.class_prior!r}: must be one of {known}, or probabilities")
-        if has_item_prior and not isinstance(self.class_prior, str):
-            raise InvalidSettingError("class_prior: has no effect beside item_prior: multiply it into item_prior")
+        check_settings(self, bounds)
+        check_class_prior(self.class_prior, has_item_prior=has_item_prior)
 
-    def _climb(self, steps: Steps, priors: _Priors, confusion: ConfusionPrior) -> tuple[list[float], list[float], bool]:
-        """Run EM from `steps.counts`; return objective and log-likelihood of each iteration, and whether it settled."""
-        objective: list[float] = []
-        log_likelihood: list[float] = []
-        for iteration in range(self.max_iterations):
+    def _climb(self, steps: Steps, priors: ClassRows, confusion: ConfusionPrior) -> Climb:
+        """Run EM from `steps.counts`."""
+
+        def step() -> tuple[float, float]:
             penalty = steps.maximise(confusion) + priors.maximise(steps.totals)
-            log_likelihood.append(steps.expect(priors.log_rows))
-            objective.append(log_likelihood[-1] + penalty)
-            if iteration and objective[-1] - objective[-2] <= self.tolerance * max(1.0, abs(objective[-1])):
-                return objective, log_likelihood, True
-        return objective, log_likelihood, False
+            return steps.expect(priors.log_rows), penalty
 
-    def _confusion_prior(self, votes: VoteMatrix, steps: Steps, priors: _Priors) -> ConfusionPrior:
+        return climb(step, max_iterations=self.max_iterations, tolerance=self.tolerance)
+
+    def _confusion_prior(self, votes: VoteMatrix, steps: Steps, priors: ClassRows) -> ConfusionPrior:
         """Estimate the prior mean from the start's counts; for `ShrinkTo.ANNOTATOR` move the start too."""
         if not self.shrinkage_mass:
             return ConfusionPrior.flat(votes.n_annotators, votes.n_classes, smoothing=self.smoothing)
         if self.shrink_to == ShrinkTo.POOLED:
-            pooled = _pool(steps.counts)
+            pooled = pool(steps.counts)
             hits = np.tile(np.diagonal(pooled), (votes.n_annotators, 1))
         else:
             accuracy = self._toss(votes, steps, priors)
-            pooled = _pool(steps.counts)
+            pooled = pool(steps.counts)
             hits = np.repeat(accuracy[:, None], votes.n_classes, axis=1)
         return ConfusionPrior(_errors(pooled), hits, self.shrinkage_mass, self.smoothing)
 
-    def _toss(self, votes: VoteMatrix, steps: Steps, priors: _Priors) -> NDArray[np.float64]:
+    def _toss(self, votes: VoteMatrix, steps: Steps, priors: ClassRows) -> NDArray[np.float64]:
         """Fit one accuracy an annotator; leaves its posterior and counts in `steps`, and returns the accuracies."""
-        overall = _accuracy(steps.counts.sum(axis=0))
+        overall = right_share(steps.counts.sum(axis=0))
         others = max(votes.n_classes - 1, 1)
         for _ in range(_COIN_STEPS):
             hits = np.trace(steps.counts, axis1=1, axis2=2) + self.shrinkage_mass * overall
@@ -220,55 +192,6 @@ class DawidSkene:
             steps.expect(priors.log_rows)
         learned: NDArray[np.float64] = accuracy
         return learned
-
-
-class _Priors:
-    """What stands before the votes in the E-step: one row of log probabilities for all items, or a row for each."""
-
-    def __init__(self, model: DawidSkene, votes: VoteMatrix, item_prior: ArrayLike | None) -> None:
-        self._smoothing = model.class_smoothing
-        self._is_learned = False
-        self._has_items = item_prior is not None
-        if item_prior is not None:
-            rows = read_rows(item_prior, votes, what="item_prior")
-            np.maximum(rows, _FLOOR, out=rows)
-            rows /= rows.sum(axis=1, keepdims=True)
-            self.log_rows = np.log(rows, out=rows)
-        elif isinstance(model.class_prior, str):
-            self._is_learned = model.class_prior == ClassPrior.LEARNED
-            self.log_rows = np.full((1, votes.n_classes), -np.log(votes.n_classes))
-        else:
-            self.log_rows = np.log(read_class_prior(model.class_prior, votes))[None, :]
-
-    def maximise(self, totals: NDArray[np.float64]) -> float:
-        """Learn the class prior from expected items, where it is learned; return its log prior without constants."""
-        if not self._is_learned:
-            return 0.0
-        sums = totals + self._smoothing
-        self.log_rows = np.log(sums / sums.sum())[None, :]
-        return self._smoothing * float(self.log_rows.sum())
-
-    def reported(self, posterior: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the class prior that was used, or the mean posterior beside an item prior."""
-        shares: NDArray[np.float64] = posterior.mean(axis=0) if self._has_items else np.exp(self.log_rows[0])
-        return shares
-
-
-def _accuracy(counts: NDArray[np.float64]) -> float:
-    """Return the share of right answers in (answers, true classes), strictly between 0 and 1."""
-    return (float(np.trace(counts)) + 1.0) / (float(counts.sum()) + 2.0)
-
-
-def _pool(counts: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the pooled confusion, (answers, true classes), columns summing to one, every cell above zero."""
-    pooled = counts.sum(axis=0)
-    n_classes = len(pooled)
-    accuracy = _accuracy(pooled)
-    coin = np.full((n_classes, n_classes), (1.0 - accuracy) / max(n_classes - 1, 1))
-    np.fill_diagonal(coin, accuracy)
-    shrunk: NDArray[np.float64] = pooled + _POOL_MASS * coin
-    shrunk /= shrunk.sum(axis=0, keepdims=True)
-    return shrunk
 
 
 def _errors(pooled: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-__all__ = ["Fit", "Reliabilities", "Reliability", "TruthModel"]
+from labelplane_aggregation.models._climb import Climb
+from labelplane_aggregation.models.selection import Selection
+from labelplane_aggregation.models.votes import VoteMatrix
+
+__all__ = ["Fit", "Reliabilities", "Reliability", "TruthModel", "conclude", "decide"]
 
 _TIE = 1e-12
 """Relative difference under which two probabilities are one: sums of equal parts differ by rounding."""
@@ -84,11 +88,14 @@ class Fit:
         ties_: bool, (items,): several classes shared the largest posterior and the seeded generator chose.
         class_prior_: float64, (classes,): share of each class; for a model with `item_prior` the mean posterior.
         reliability_: annotator id -> `Reliability`.
-        objective_: float64, (iterations,): the penalised log-likelihood that EM climbs; empty where nothing iterates.
-        log_likelihood_: float64, (iterations,): the observed-data log-likelihood in nats; empty likewise.
+        objective_: float64, (iterations,): what the model climbs: a penalised log-likelihood, or a bound on the
+            evidence; empty where nothing iterates.
+        log_likelihood_: float64, (iterations,): of the observed votes, in nats (the expected one under a variational
+            model); empty likewise.
         converged_: whether the model stopped by itself and not at its bound of iterations.
         n_iter_: iterations done.
         n_gold_: items whose class was given.
+        selection_: which model was taken and why; None where there was no choice.
     """
 
     item_ids_: pa.StringArray
@@ -104,6 +111,7 @@ class Fit:
     converged_: bool
     n_iter_: int
     n_gold_: int
+    selection_: Selection | None = None
 
     @property
     def labels_(self) -> pa.StringArray:
@@ -141,3 +149,32 @@ def decide(
         draws = np.where(best[ties], rng.random((int(ties.sum()), posterior.shape[1])), -1.0)
         answers[ties] = draws.argmax(axis=1)
     return answers, confidence, ties
+
+
+def conclude(
+    votes: VoteMatrix,
+    posterior: NDArray[np.float64],
+    climbed: Climb,
+    *,
+    class_prior: NDArray[np.float64],
+    reliability: Reliabilities,
+    n_gold: int,
+    seed: int,
+) -> Fit:
+    """Decide each item by its posterior, ties by a generator of `seed`, and put the result together."""
+    answers, confidence, ties = decide(posterior, np.random.default_rng(seed))
+    return Fit(
+        item_ids_=votes.item_ids,
+        classes_=votes.classes,
+        posterior_=posterior,
+        answers_=answers,
+        confidence_=confidence,
+        ties_=ties,
+        class_prior_=class_prior,
+        reliability_=reliability,
+        objective_=np.array(climbed.objective, np.float64),
+        log_likelihood_=np.array(climbed.log_likelihood, np.float64),
+        converged_=climbed.converged,
+        n_iter_=len(climbed.objective),
+        n_gold_=n_gold,
+    )

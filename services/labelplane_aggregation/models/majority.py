@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from labelplane_aggregation.models._climb import Climb
 from labelplane_aggregation.models._evidence import NO_GOLD, read_gold
 from labelplane_aggregation.models._steps import ConfusionPrior, Steps
-from labelplane_aggregation.models.fit import Fit, Reliabilities, decide
+from labelplane_aggregation.models.fit import Fit, Reliabilities, conclude
 from labelplane_aggregation.models.votes import VoteMatrix
 
 __all__ = ["MajorityVote"]
@@ -61,21 +62,14 @@ class MajorityVote:
             steps.clamp()
             steps.tally()
             steps.maximise(ConfusionPrior.flat(matrix.n_annotators, matrix.n_classes, smoothing=_SMOOTHING))
-        answers, confidence, ties = decide(steps.posterior, np.random.default_rng(self.seed))
-        return Fit(
-            item_ids_=matrix.item_ids,
-            classes_=matrix.classes,
-            posterior_=steps.posterior,
-            answers_=answers,
-            confidence_=confidence,
-            ties_=ties,
-            class_prior_=steps.posterior.mean(axis=0),
-            reliability_=_agreement(matrix, steps),
-            objective_=np.empty(0),
-            log_likelihood_=np.empty(0),
-            converged_=True,
-            n_iter_=0,
-            n_gold_=int((known != NO_GOLD).sum()),
+        return conclude(
+            matrix,
+            steps.posterior,
+            Climb((), (), converged=True),
+            class_prior=steps.posterior.mean(axis=0),
+            reliability=_agreement(matrix, steps),
+            n_gold=int((known != NO_GOLD).sum()),
+            seed=self.seed,
         )
 
 

@@ -7,6 +7,7 @@ from labelplane_distillation.encoders.registry import (
     find_encoder,
     make_learner,
     require_encoder,
+    resolve_encoder,
 )
 from labelplane_distillation.encoders.weights import fetch_weights
 
@@ -18,4 +19,5 @@ __all__ = [
     "find_encoder",
     "make_learner",
     "require_encoder",
+    "resolve_encoder",
 ]

@@ -12,7 +12,10 @@ from labelplane_core.tasks import DecodedItem, Modality
 from labelplane_distillation.errors import EncoderMismatch, MissingExtra, MissingWeights, UnknownEncoder
 from labelplane_distillation.learning import Learner, NetworkSettings
 
-__all__ = ["ENCODERS", "Encoder", "LearnerParts", "find_encoder", "make_learner", "require_encoder"]
+__all__ = ["ENCODERS", "Encoder", "LearnerParts", "find_encoder", "make_learner", "require_encoder", "resolve_encoder"]
+
+AUTO = "Auto"
+"""Leaves the choice to what is installed."""
 
 MAX_SMALL_SIDE = 64
 """Longest side of an image in pixels that networks trained from nothing look at; larger images are shrunk to it."""
@@ -78,6 +81,21 @@ def find_encoder(name: str, modality: Modality) -> Encoder:
                 raise EncoderMismatch(f"encoder {name} does not read items of kind {modality}: choose one of {suited}")
             return encoder
     raise UnknownEncoder(f"there is no encoder {name!r}: choose one of {suited}")
+
+
+def resolve_encoder(name: str, modality: Modality, *, is_student: bool) -> str:
+    """Return the encoder that `Auto` stands for here; any other name as it is.
+
+    With torch a text's n-grams, and for images a small CNN as teacher and an MLP, which is faster, as student; without
+    it the linear head.
+    """
+    if name != AUTO:
+        return name
+    if find_spec("torch") is None:
+        return "Linear"
+    if modality is Modality.TEXT:
+        return "HashedNgrams"
+    return "Mlp" if is_student else "SmallCnn"
 
 
 def require_encoder(encoder: Encoder, *, has_weights: bool) -> None:

@@ -215,6 +215,19 @@ async def test_votes_become_posteriors_and_gate_gold_measures_them(world: World)
     assert accuracy["ann"] < accuracy["bob"]
 
 
+async def test_method_auto_says_which_model_it_took_and_why(world: World) -> None:
+    service, _ = await prepared(world)
+    items = [f"i{k}" for k in range(30)]
+    await asked(service, 0, items)
+    await service.submit(*answers(items, "ann", "bob", "eve", wrong=frozenset(items[::5])))
+    votes = await service.run("StartVote", vote_stage(1))
+    operation = await service.run("StartAggregate", aggregate(1, votes.results["votes"], inference=dawid_skene("Auto")))
+    assert "a held-out vote has mean log-likelihood" in operation.results["choice"]
+    posteriors = await service.tables.read(operation.results["posteriors"], POSTERIORS)
+    right = [truth_of(int(item[1:])) for item in posteriors.column("item_id").to_pylist()]
+    assert posteriors.column("answer").to_pylist() == right
+
+
 async def test_audit_gold_is_labelled_like_any_other_item(world: World) -> None:
     service, operation = await prepared(world)
     index = await service.tables.read(operation.results["index"], INDEX)

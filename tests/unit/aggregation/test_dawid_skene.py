@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from labelplane_aggregation import DawidSkene, MajorityVote, VoteMatrix
 from labelplane_aggregation.errors import InvalidPriorError, InvalidSettingError
-from labelplane_aggregation.models import _steps
+from labelplane_aggregation.models import _chunks
 
 MAXIMUM_LIKELIHOOD = {"shrinkage_mass": 0.0, "smoothing": 1e-10, "class_smoothing": 1e-10}
 
@@ -344,7 +344,7 @@ def _large() -> VoteMatrix:
 
 
 def test_the_number_of_threads_changes_no_bit(large: VoteMatrix) -> None:
-    assert _steps._count_chunks(large) > 1
+    assert _chunks._count_chunks(large.n_votes, large.n_annotators * 9) > 1
     one, two = (DawidSkene(threads=threads, max_iterations=6).fit(large) for threads in (1, 2))
     np.testing.assert_array_equal(one.posterior_, two.posterior_)
     np.testing.assert_array_equal(one.objective_, two.objective_)
@@ -353,7 +353,7 @@ def test_the_number_of_threads_changes_no_bit(large: VoteMatrix) -> None:
 
 def test_the_number_of_chunks_changes_rounding_alone(large: VoteMatrix, monkeypatch: pytest.MonkeyPatch) -> None:
     many = DawidSkene(max_iterations=6).fit(large)
-    monkeypatch.setattr(_steps, "_MAX_CHUNKS", 1)
+    monkeypatch.setattr(_chunks, "_MAX_CHUNKS", 1)
     one = DawidSkene(max_iterations=6).fit(large)
     np.testing.assert_allclose(many.posterior_, one.posterior_, rtol=1e-8)
     np.testing.assert_allclose(many.objective_, one.objective_, rtol=1e-12)
@@ -372,7 +372,7 @@ def test_chunk_sums_never_outweigh_the_votes(make_crowd: Callable[..., Any]) -> 
     rng = np.random.default_rng(0)
     items, annotators = np.divmod(rng.choice(2_000 * 5_000, 110_000, replace=False), 5_000)
     wide = VoteMatrix.from_table({"item": items, "annotator": annotators, "label": rng.integers(0, 10, 110_000)})
-    assert _steps._count_chunks(wide) == 1
+    assert _chunks._count_chunks(wide.n_votes, wide.n_annotators * 100) == 1
 
 
 def test_importing_the_package_loads_neither_numba_nor_arrow_and_naming_a_model_no_numba() -> None:

@@ -93,11 +93,36 @@ def test_settle_turns_log_joints_into_a_posterior(
     kind: Callable[..., Any], row: list[float], known: int, want_row: list[float], want_value: float
 ) -> None:
     values = np.array(row)
-    assert kind(_kernels._settle)(values, known) == pytest.approx(want_value, rel=1e-14)
+    assert kind(_kernels.settle)(values, known) == pytest.approx(want_value, rel=1e-14)
     np.testing.assert_allclose(values, want_row, rtol=1e-14)
 
 
 def test_a_kernel_compiles_where_no_cache_can_be_written() -> None:
     namespace: dict[str, Any] = {}
     exec(compile("def double(x):\n    return 2 * x\n", "<a file that does not exist>", "exec"), namespace)
-    assert _kernels._compiled(namespace["double"])(21) == 42
+    assert _kernels.compiled(namespace["double"])(21) == 42
+
+
+@pytest.mark.parametrize("per_item", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_expect_hits_is_expect_with_confusions_that_know_right_and_wrong(
+    kind: Callable[..., Any], votes: VoteMatrix, per_item: bool
+) -> None:
+    rng = np.random.default_rng(2)
+    right, wrong = rng.random((2, votes.n_annotators * 3))
+    confusion = np.where(np.tile(np.eye(3, dtype=bool), (votes.n_annotators, 1)), right[:, None], wrong[:, None])
+    log_prior = np.log(rng.dirichlet(np.ones(3), votes.n_items if per_item else 1))
+    gold = np.full(votes.n_items, -1, np.int32)
+    gold[7] = 0
+    cells = votes.annotators * np.int32(3) + votes.answers
+    weights = rng.random(votes.n_votes)
+    want, counts, want_totals = np.empty((votes.n_items, 3)), np.zeros((len(right), 3)), np.zeros(3)
+    full = (np.log(confusion), log_prior, gold, want, counts, want_totals)
+    want_value = _kernels.expect(0, votes.n_items, votes.offsets, cells, weights, *full)
+    posterior, hits, totals = np.empty_like(want), np.zeros(len(right)), np.zeros(3)
+    tables = (np.log(right) - np.log(wrong), np.log(wrong), log_prior, gold, posterior, hits, totals)
+    sparse = (votes.offsets, cells, votes.answers, weights)
+    assert kind(_kernels.expect_hits)(0, votes.n_items, *sparse, *tables) == pytest.approx(want_value, rel=1e-12)
+    np.testing.assert_allclose(posterior, want, rtol=1e-11, atol=1e-14)
+    np.testing.assert_allclose(hits, counts[np.arange(len(right)), np.arange(len(right)) % 3], rtol=1e-11)
+    np.testing.assert_allclose(totals, want_totals, rtol=1e-12)

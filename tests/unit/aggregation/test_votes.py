@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labelplane_aggregation import DuplicateVotes, VoteMatrix
@@ -216,6 +216,7 @@ def test_shares_are_weights_over_their_sum_and_equal_where_there_is_none() -> No
 VOTE = st.tuples(st.integers(0, 8), st.integers(0, 5), st.integers(0, 3), st.floats(0, 4))
 
 
+@settings(deadline=None)
 @given(st.lists(VOTE, min_size=1, max_size=40, unique_by=lambda vote: vote[:2]), st.randoms())
 def test_the_order_of_the_rows_changes_nothing(votes: list[tuple[int, int, int, float]], shuffler: Any) -> None:
     shuffled = list(votes)

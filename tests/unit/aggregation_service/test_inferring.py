@@ -10,6 +10,7 @@ import pytest
 from labelplane_aggregation.inbox import IncomingVote
 from labelplane_aggregation.inbox.votes import votes_table
 from labelplane_aggregation.inferring import Gold, class_counts, infer
+from labelplane_aggregation.models import MODELS
 from labelplane_aggregation.predicting import PredictionTable, join_predictions, softmax
 from labelplane_aggregation.requests import Inference, Task
 from labelplane_core.errors import BadTable, UnknownClass
@@ -19,6 +20,7 @@ from labelplane_core.tasks import task_kind
 TASK = Task(task_kind("TextClassification"), ("cat", "dog", "owl"))
 MAJORITY = Inference("MajorityVote", {}, seed=1)
 DAWID_SKENE = Inference("DawidSkene", {"max_iterations": 50, "shrinkage_mass": 2.0}, seed=1)
+OTHERS = [Inference(name, {}, seed=1) for name in MODELS if name not in {"MajorityVote", "DawidSkene"}]
 VotesOf = Callable[[Sequence[tuple[str, str, str]]], pa.Table]
 IndexOf = Callable[..., pa.Table]
 
@@ -27,7 +29,7 @@ def posterior_of(table: pa.Table, item: str) -> dict[str, object]:
     return next(row for row in table.to_pylist() if row["item_id"] == item)
 
 
-@pytest.mark.parametrize("inference", [MAJORITY, DAWID_SKENE], ids=lambda each: each.method)
+@pytest.mark.parametrize("inference", [MAJORITY, DAWID_SKENE, *OTHERS], ids=lambda each: each.method)
 def test_tables_are_of_their_schemas(votes_of: VotesOf, inference: Inference) -> None:
     votes = votes_of([("i", "a", "cat"), ("i", "b", "cat"), ("i", "c", "dog"), ("j", "a", "owl")])
     inferred = infer(votes, TASK, inference)

@@ -10,6 +10,7 @@ from labelplane_api import (
     LabelingJob,
     LabelingJobStatus,
     ProgressStatus,
+    RunPolicy,
     Sampling,
     SpecInvalidError,
     Strategy,
@@ -56,6 +57,38 @@ def test_an_object_as_the_api_server_returns_it_is_read() -> None:
     assert job.metadata.uid == "0d9a"
     assert job.status == LabelingJobStatus()
     assert "managedFields" not in job.to_manifest()["metadata"]
+
+
+def test_null_stands_for_absent_as_on_the_api_server() -> None:
+    manifest = make_job().with_stop(target_accuracy=0.9).as_manifest()
+    manifest["spec"]["run"] = None
+    manifest["spec"]["dataset"]["metadataFields"] = None
+
+    manifest["spec"]["quality"] = {"gates": {"minimumClassAccuracy": {"0": None, "1": 0.5}}}
+
+    job = validate_job(manifest)
+
+    assert job.spec.run == RunPolicy()
+    assert job.spec.quality.gates.minimum_class_accuracy == {"1": 0.5}
+    assert job.spec.dataset.metadata_fields == ()
+
+
+@pytest.mark.parametrize("space", ["\xa0", "\u2003", "\u3000", "\x85", "\v"])
+def test_a_class_ends_in_no_space_of_any_script(space: str) -> None:
+    with pytest.raises(SpecInvalidError, match="remove the space"):
+        make_job().with_classes("cat", f"dog{space}").build()
+
+
+def test_a_whole_number_may_have_a_point() -> None:
+    assert make_job().with_run(seed=3.0).build().spec.run.seed == 3
+
+
+def test_null_for_an_unknown_field_is_still_unknown() -> None:
+    manifest = make_job().as_manifest()
+    manifest["spec"]["rum"] = None
+
+    with pytest.raises(SpecInvalidError, match=r"spec\.rum: unknown field"):
+        validate_job(manifest)
 
 
 def test_python_names_are_refused_where_json_names_belong() -> None:

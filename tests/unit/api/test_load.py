@@ -193,10 +193,10 @@ INVALID = [
         id="one for true",
     ),
     pytest.param(
-        JOB + "  run:\n",
-        f"job.yaml:{END + 1}: spec.run: nothing stands where fields belong: write an object with suspend, "
+        JOB + "  run: 0\n",
+        f"job.yaml:{END + 1}: spec.run: 0 stands where fields belong: write an object with suspend, "
         "activeDeadlineSeconds, backoffLimit, ttlSecondsAfterFinished, deterministic, seed",
-        id="an empty group",
+        id="a number for a group",
     ),
     pytest.param(
         _replaced("metadata:\n  name: digits", "metadata:\n  name: Digits"),

@@ -15,7 +15,10 @@ HUMANS = "spec.sources.humans"
         pytest.param(JOB.of_texts().with_votes_from_files(), id="texts and votes from files"),
         pytest.param(JOB.having("spec.profile", "Distributed"), id="any profile"),
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
-        pytest.param(JOB.with_aggregation(method="MajorityVote"), id="majority vote"),
+        *(
+            pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
+            for method in ("MajorityVote", "DawidSkene", "OneCoin", "Auto", "VariationalBayes", "Glad", "Mace")
+        ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.deterministic(seed=3), id="a deterministic run"),
         pytest.param(JOB.with_output(formats=["Jsonl"], adopt=True), id="another format"),
@@ -73,7 +76,9 @@ NOT_BUILT = [
     pytest.param(
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
-    pytest.param(JOB.with_aggregation(method="Glad"), "spec.aggregation.method: Glad", id="another inference"),
+    pytest.param(
+        JOB.with_aggregation(method="LabelModel"), "spec.aggregation.method: LabelModel", id="another inference"
+    ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
         JOB.with_teacher(weights="gs://b/w"), "spec.model.teacher.weights: gs://b/w", id="a teacher's weights in GCS"

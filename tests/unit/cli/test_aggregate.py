@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 from cli_app import CommandLine
 
-from labelplane_cli.commands.aggregate import aggregate
+from labelplane_cli.commands.aggregate import Method, aggregate
 
 ROWS = [
     {"item": item, "annotator": f"a{number}", "label": label}
@@ -108,6 +108,18 @@ def test_a_later_answer_of_the_same_annotator_replaces_the_earlier_one(run: Comm
     ended = run("aggregate", "--votes", votes, "--output", "labels.csv", "--method", "majority-vote")
     assert "1 rows count no more" in ended.out
     assert read_labels(Path("labels.csv"))["i1"][0] == "dog"
+
+
+@pytest.mark.parametrize("method", list(Method))
+def test_every_method_labels_what_all_agree_on(run: CommandLine, votes: Path, method: Method) -> None:
+    pairs = [(item, annotator) for item in range(6) for annotator in range(3)]
+    write_csv(votes, [{"item": f"i{i}", "annotator": f"a{a}", "label": "ox" if i % 2 else "cow"} for i, a in pairs])
+    ended = run("aggregate", "--votes", votes, "--output", "labels.csv", "--method", method)
+    assert ended.code == 0, ended.err
+    assert {item: label for item, (label, _) in read_labels(Path("labels.csv")).items()} == {
+        f"i{n}": "ox" if n % 2 else "cow" for n in range(6)
+    }
+    assert ("a held-out vote has mean log-likelihood" in ended.out) == (method is Method.AUTO)
 
 
 def test_weights_count(run: CommandLine, votes: Path) -> None:

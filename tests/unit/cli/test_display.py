@@ -94,7 +94,7 @@ def test_share_on_gold_is_told_with_half_of_its_interval() -> None:
 
 
 def test_share_of_an_unknown_number_has_no_interval() -> None:
-    assert share(0.9, of=0) == "90.0 % (gate gold)"
+    assert share(0.9, of=0) == "90.0 % (held-out labels)"
 
 
 def test_new_job_is_starting() -> None:

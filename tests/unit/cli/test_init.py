@@ -8,6 +8,10 @@ import pyarrow.parquet as pq
 import pytest
 from cli_app import CommandLine
 
+from labelplane_aggregation.preparing.gold import known_classes
+from labelplane_aggregation.preparing.listing import read_listing
+from labelplane_aggregation.requests import Dataset, Task
+from labelplane_aggregation.requests import DatasetFormat as ListedFormat
 from labelplane_api.dataset import DatasetFormat
 from labelplane_api.job import LabelingJob
 from labelplane_api.load import parse_job, read_manifests
@@ -17,6 +21,8 @@ from labelplane_api.task import TaskType
 from labelplane_cli.commands.init import init
 from labelplane_cli.starting.findings import Findings
 from labelplane_cli.starting.job_file import job_text
+from labelplane_core.storage.folder import FolderStore
+from labelplane_core.tasks import task_kind
 
 TASK_TYPES = (TaskType.IMAGE_CLASSIFICATION, TaskType.TEXT_CLASSIFICATION)
 SAMPLES = Path(__file__).resolve().parents[3] / "manifests" / "samples"
@@ -244,6 +250,59 @@ def test_a_table_that_lists_no_items_does_not_hide_the_images_beside_it(run: Com
     assert job_in("pets.labelingjob.yaml").spec.dataset.format == "ClassFolders"
 
 
+# -- the stage that reads the data set first ---------------------------------------------------------------------------
+
+
+def _one_folder() -> Path:
+    make_classes("pets", "cats", "dogs")
+    return make_files("pets", "new.png", ".hidden/x.png", "cats/deep/er.png", "notes.txt")
+
+
+def _wrapped() -> Path:
+    return make_classes("pets/images", "cats", "dogs").parent
+
+
+def _table_of_texts() -> Path:
+    return write_lines("pets.jsonl", texts(id=lambda n: n, gold=lambda n: "ab"[n % 2] if n < 8 else None))
+
+
+def _table_of_images() -> Path:
+    make_files("pets", "1.png", "2.png")
+    Path("pets/items.csv").write_text("image,label\n1.png,\n2.png,\n", encoding="utf-8")
+    return Path("pets")
+
+
+@pytest.mark.parametrize(
+    ("make", "want_items", "want_gold"),
+    [
+        pytest.param(_one_folder, 10, ["", "cats", "dogs"], id="class folders and a file outside of them"),
+        pytest.param(_wrapped, 8, None, id="class folders in a folder"),
+        pytest.param(_table_of_texts, 12, ["", "a", "b"], id="texts in a table"),
+        pytest.param(_table_of_images, 2, None, id="images in a table"),
+    ],
+)
+async def test_prepare_lists_what_was_found(
+    run: CommandLine, make: Callable[[], Path], want_items: int, want_gold: list[str] | None
+) -> None:
+    ended = run("init", make())
+    assert f"{want_items} " in ended.out
+    spec = job_in("pets.labelingjob.yaml").spec
+    task = Task(kind=task_kind(spec.task.type.value), classes=spec.task.classes)
+    dataset = Dataset(
+        format=ListedFormat(spec.dataset.format.value),
+        index=spec.dataset.index or "",
+        id_field=spec.dataset.id_field or "",
+        item_field=spec.dataset.item_field or "",
+    )
+    gold_field = spec.dataset.gold_field or ""
+    fields = (gold_field,) if gold_field else ()
+    listing = await read_listing(FolderStore(Path(spec.dataset.uri)), task, dataset, fields=fields)
+    assert len(listing) == want_items
+    if want_gold is not None:
+        known = known_classes(listing.fields[gold_field], listing, task, field=gold_field)
+        assert sorted(set(known)) == want_gold
+
+
 # -- the file that is written -----------------------------------------------------------------------------------------
 
 
@@ -330,10 +389,21 @@ def test_a_folder_without_items_is_refused_in_one_line(run: CommandLine, files: 
     assert want in run("init", "items").error_line
 
 
-def test_an_output_in_no_folder_is_refused_in_one_line(run: CommandLine) -> None:
-    make_files("items", "a.png")
-    assert "its folder no is not there" in run("init", "items", "--output", "no/job.yaml").error_line
+@pytest.mark.parametrize(
+    ("target", "want"),
+    [
+        pytest.param("no/job.yaml", "its folder no is not there", id="no folder"),
+        pytest.param("folder.yaml", "folder.yaml: is a folder: name a file", id="a folder"),
+        pytest.param("in.jsonl", "in.jsonl: a job file ends in .yaml or .yml", id="the items themselves"),
+    ],
+)
+def test_an_output_that_cannot_be_is_refused_in_one_line(run: CommandLine, target: str, want: str) -> None:
+    Path("folder.yaml").mkdir()
+    table = write_lines("in.jsonl", texts())
+    before = table.read_bytes()
+    assert want in run("init", table, "--output", target, "--force").error_line
+    assert table.read_bytes() == before
 
 
 def test_a_folder_with_a_colon_is_refused_in_one_line(run: CommandLine) -> None:
-    assert "a job cannot name a path with a colon" in run("init", make_files("a:b", "a.png")).error_line
+    assert "a job cannot name a path with a colon or" in run("init", make_files("a:b", "a.png")).error_line

@@ -1,3 +1,4 @@
+from importlib.util import find_spec
 from typing import Any
 
 import pytest
@@ -40,6 +41,19 @@ def test_a_message_becomes_a_request() -> None:
     assert (request.mixing.temperature, request.mixing.share, request.uses_unlabelled) == (2.0, 0.7, True)
     assert (request.teacher.encoder, request.teacher.members, request.teacher.learning_rate) == ("Linear", 3, 0.1)
     assert request.standing_model_ref == ""
+
+
+@pytest.mark.parametrize(
+    ("task", "teacher", "student"),
+    [("ImageClassification", "SmallCnn", "Mlp"), ("TextClassification", "HashedNgrams", "HashedNgrams")],
+    ids=["image", "text"],
+)
+@pytest.mark.skipif(find_spec("torch") is None, reason="needs the extra `local`")
+def test_encoder_that_is_left_open_suits_the_items(task: str, teacher: str, student: str) -> None:
+    message = make_message(task={"type": task, "classes": ["a", "b"]}, teacher={"encoder": "Auto"})
+    message.student.encoder = "Auto"
+    request = train_request(message)
+    assert (request.teacher.encoder, request.student.encoder) == (teacher, student)
 
 
 @pytest.mark.parametrize(

@@ -292,7 +292,7 @@ class Inference(_message.Message):
     DAWID_SKENE_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     method: _builtins.str
-    """method is "MajorityVote" or "DawidSkene"."""
+    """method is the name of an inference that is built, such as "DawidSkene", "OneCoin" or "Auto"."""
     seed: _builtins.int
     """seed breaks ties."""
     @_builtins.property

@@ -89,9 +89,10 @@ class AggregationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartAggregate(self, request, context):
-        """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-        labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
-        gate gold taken for items like all others; absent when none of it has votes).
+        """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
+        method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
+        iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
+        absent when none of it has votes).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

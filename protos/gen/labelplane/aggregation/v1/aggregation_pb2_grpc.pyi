@@ -48,9 +48,10 @@ class AggregationServiceStub:
     (those of people that count).
     """
     StartAggregate: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]
-    """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-    labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
-    gate gold taken for items like all others; absent when none of it has votes).
+    """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
+    method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
+    iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
+    absent when none of it has votes).
     """
     StartReview: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
@@ -83,9 +84,10 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     (those of people that count).
     """
     StartAggregate: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]  # type: ignore[assignment]
-    """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-    labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
-    gate gold taken for items like all others; absent when none of it has votes).
+    """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
+    method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
+    iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
+    absent when none of it has votes).
     """
     StartReview: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]  # type: ignore[assignment]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
@@ -133,9 +135,10 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _aggregation_pb2.StartAggregateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartAggregateResponse, _abc.Awaitable[_aggregation_pb2.StartAggregateResponse]]:
-        """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities. Figures:
-        labelled, min_class_count (outside gold), iterations, converged, log_likelihood, objective, gate_accuracy (with
-        gate gold taken for items like all others; absent when none of it has votes).
+        """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
+        method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
+        iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
+        absent when none of it has votes).
         """
 
     @_abc_1.abstractmethod

@@ -227,7 +227,9 @@ class Operation(_message.Message):
 
     @_builtins.property
     def results(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
-        """results maps a result's name to its key in the object storage. At most 16 entries. Empty until it has succeeded."""
+        """results maps a result's name to its key in the object storage, or to a short text where the call says so. At most 16
+        entries. Empty until it has succeeded.
+        """
 
     @_builtins.property
     def figures(self) -> _containers.ScalarMap[_builtins.str, _builtins.float]:
