@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from labelplane_cli.commands.aggregate import aggregate
+from labelplane_cli.commands.agreement import agreement
 from labelplane_cli.commands.demo import demo
 from labelplane_cli.commands.doctor import doctor
 from labelplane_cli.commands.explain import explain
@@ -63,4 +64,5 @@ app.command("report", rich_help_panel=_RESULTS)(report)
 app.command("export", rich_help_panel=_RESULTS)(export)
 app.command("explain", rich_help_panel=_RESULTS)(explain)
 app.command("aggregate", rich_help_panel=_TOOLS)(aggregate)
+app.command("agreement", rich_help_panel=_TOOLS)(agreement)
 app.command("doctor", rich_help_panel=_TOOLS)(doctor)

@@ -53,10 +53,10 @@ def aggregate(
     """Infer labels, confidences and how reliable each annotator is from a file of votes."""
     from labelplane_cli.aggregating.inference import infer
     from labelplane_cli.aggregating.reading import read_truth, read_votes
-    from labelplane_cli.aggregating.writing import check_output, write_labels
+    from labelplane_cli.table_writing import check_output, write_table
 
     _check_different(output_file, votes, truth)
-    check_output(output_file)
+    check_output(output_file, "labels")
     table = read_votes(votes)
     known = read_truth(truth) if truth is not None else None
     found = infer(table, method.model)
@@ -65,7 +65,7 @@ def aggregate(
         raise BadFile(
             f"{short_path(truth)}: none of its items has a vote: give the truth of items in {short_path(votes)}"
         )
-    write_labels(output_file, found.labels())
+    write_table(output_file, found.labels())
     console = output()
     _print_summary(console, found, method)
     if right is not None:

@@ -1,0 +1,1 @@
+"""From a file of votes to how far its annotators agree."""
