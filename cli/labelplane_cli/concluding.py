@@ -12,6 +12,7 @@ from labelplane_cli.display import duration, money
 from labelplane_cli.errors import JobHasFailed
 from labelplane_cli.terminal import Next, folder_at, print_next, printable, short_path
 from labelplane_core.errors import ErrorCode, LabelplaneError
+from labelplane_operator.policies.quality import has_gates
 
 __all__ = ["conclusion", "next_steps", "print_conclusion"]
 
@@ -36,7 +37,7 @@ def conclusion(job: LabelingJob) -> list[str]:
     complete = find_condition(status.conditions, ConditionType.COMPLETE)
     why = f" ({complete.message})" if complete is not None and complete.message else ""
     lines = [f"{_took(status)}{_labels(status)} from {status.cost.votes:,} votes of people{_price(job)}{why}"]
-    lines.extend(line for line in (_states(job), _audit(status), _truth(status)) if line)
+    lines.extend(line for line in (_states(job), _gate(job), _audit(status), _truth(status)) if line)
     return lines
 
 
@@ -91,6 +92,16 @@ def _states(job: LabelingJob) -> str:
     human, accepted, predicted = (int(figures.get(state, 0.0)) for state in ("human", "accepted", "predicted"))
     bound = f" (error at most {100 * figures['risk_bound']:.1f} %)" if accepted and "risk_bound" in figures else ""
     return f"{human:,} decided by people, {accepted:,} accepted from the model{bound}, {predicted:,} predicted only"
+
+
+def _gate(job: LabelingJob) -> str:
+    """Return what a quality gate holds back, nothing while none is set or all are met."""
+    condition = find_condition(job.status.conditions, ConditionType.QUALITY_GATE_PASSED)
+    if condition is None or condition.status is ConditionStatus.TRUE or not has_gates(job):
+        return ""
+    if condition.status is ConditionStatus.FALSE:
+        return f"quality gate missed, nothing is accepted from the model or exported: {condition.message}"
+    return f"quality gate not known, nothing is accepted from the model: {condition.message}"
 
 
 def _audit(status: LabelingJobStatus) -> str:

@@ -65,6 +65,7 @@ class Reason(StrEnum):
     GATES_MET = "GatesMet"
     GATE_MISSED = "GateMissed"
     NO_GATES = "NoGates"
+    NOT_MEASURED = "NotMeasured"
     # ModelPromoted
     FIRST_MODEL = "FirstModel"
     BETTER_MODEL = "BetterModel"

@@ -69,7 +69,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.model.student.weights", _in_another_cloud),
     Unbuilt("spec.model.image"),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
-    Unbuilt("spec.quality.gates"),
     Unbuilt("spec.scaling"),
     Unbuilt("spec.review.deadlineSeconds"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
@@ -95,7 +94,7 @@ def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> 
     """Refuse a job that uses what is not built yet.
 
     Raises:
-        NotSupportedError: names every such field, as "not supported yet: spec.quality.gates".
+        NotSupportedError: names every such field, as "not supported yet: spec.model.image".
     """
     fields = unsupported(job, table=table)
     if fields:

@@ -16,7 +16,7 @@ from labelplane_api.status import LabelingJobStatus, OperationStatus, RoundStatu
 from labelplane_api.training import Student, Teacher, TrainingMode
 from labelplane_operator.history import current_round, figure, last_reference
 from labelplane_operator.policies.batches import batch_items
-from labelplane_operator.policies.quality import may_accept
+from labelplane_operator.policies.quality import may_accept, may_export
 from labelplane_operator.policies.stopping import Stop
 
 __all__ = ["Installation", "StageRequest", "build_request", "request_id"]
@@ -131,6 +131,10 @@ def _aggregate(case: _Case) -> Message:
         votes_ref=case.newest(Stage.VOTE, "votes"),
         inference=_inference(case.job),
         model_predictions=_model_predictions(case),
+        class_minimums=[
+            aggregation.ClassMinimum(class_name=name, accuracy=accuracy)
+            for name, accuracy in sorted(case.job.spec.quality.gates.minimum_class_accuracy.items())
+        ],
     )
 
 
@@ -209,6 +213,7 @@ def _review(case: _Case) -> Message:
 
 def _finalize(case: _Case) -> Message:
     acceptance = case.job.spec.quality.acceptance
+    formats = case.job.spec.output.formats if may_export(case.job, case.status) else ()
     return aggregation.StartFinalizeRequest(
         invocation=case.invocation,
         round=case.round,
@@ -224,7 +229,7 @@ def _finalize(case: _Case) -> Message:
             maximum_risk=acceptance.maximum_risk,
             confidence=acceptance.confidence,
         ),
-        formats=[each.value for each in case.job.spec.output.formats],
+        formats=[each.value for each in formats],
         rounds=[_round_refs(each) for each in case.status.rounds],
         provenance=_provenance(case),
         stages=_stage_operations(case.status),

@@ -227,8 +227,7 @@ def _prepared(
     status = with_condition(
         job, status, ConditionType.DATASET_READY, ConditionStatus.TRUE, Reason.PREPARED, message, now=now
     )
-    value, reason, text = quality_gate(status)
-    return with_condition(job, status, ConditionType.QUALITY_GATE_PASSED, value, reason, text, now=now)
+    return _gated(job, status, now)
 
 
 def _voted(
@@ -255,7 +254,7 @@ def _aggregated(
     assert current is not None
     progress = status.progress.model_copy(update={"labelled": labelled})
     status = _with_round(status, current.model_copy(update={"labelled": labelled}))
-    return status.model_copy(update={"progress": progress})
+    return _gated(job, status.model_copy(update={"progress": progress}), now)
 
 
 def _trained(
@@ -300,6 +299,12 @@ def _finalized(
         update={"labelled": int(figure(result, "human")), "accepted": int(figure(result, "accepted"))}
     )
     return status.model_copy(update={"finalize": result, "progress": progress, "artifacts": dict(result.results)})
+
+
+def _gated(job: LabelingJob, status: LabelingJobStatus, now: datetime) -> LabelingJobStatus:
+    """Return the status with what the quality gates say of its newest figures."""
+    value, reason, text = quality_gate(job, status)
+    return with_condition(job, status, ConditionType.QUALITY_GATE_PASSED, value, reason, text, now=now)
 
 
 def _round_stage(

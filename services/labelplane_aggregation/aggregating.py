@@ -6,6 +6,7 @@ from functools import partial
 import pyarrow as pa
 
 from labelplane_aggregation.inferring import Gold, Inferred, class_counts, infer
+from labelplane_aggregation.measuring import agreement_figures, estimated_error, gate_figures
 from labelplane_aggregation.predicting import PredictionTable, read_predictions
 from labelplane_aggregation.preparing.gold import AUDIT, GATE
 from labelplane_aggregation.requests import AggregateRequest
@@ -15,7 +16,7 @@ from labelplane_core.shards import Stage
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, POSTERIORS, RELIABILITIES, VOTES
 
-__all__ = ["Aggregate", "gate_accuracy"]
+__all__ = ["Aggregate"]
 
 
 class Aggregate:
@@ -39,7 +40,9 @@ class Aggregate:
         gate = Gold.of(index, GATE)
         run = partial(infer, votes, request.task, request.inference, gold=gate, predictions=predictions)
         inferred = await asyncio.to_thread(run)
-        accuracy = await asyncio.to_thread(gate_accuracy, votes, request, gate, predictions)
+        measured = await asyncio.to_thread(_measured_by_gold, votes, request, gate, predictions)
+        context.check()
+        measured |= await asyncio.to_thread(agreement_figures, votes, request.task)
         context.check()
         results = {
             "posteriors": await self._write(request, inferred, context, is_main=True),
@@ -47,7 +50,7 @@ class Aggregate:
         }
         if inferred.choice:
             results["choice"] = inferred.choice
-        return Outcome(results, _figures(inferred, index, classes) | accuracy)
+        return Outcome(results, _figures(inferred, index, classes) | measured)
 
     async def _write(
         self, request: AggregateRequest, inferred: Inferred, context: OperationContext, *, is_main: bool
@@ -66,20 +69,19 @@ class Aggregate:
         )
 
 
-def gate_accuracy(
+def _measured_by_gold(
     votes: pa.Table, request: AggregateRequest, gate: Gold, predictions: PredictionTable | None
 ) -> dict[str, float]:
     """Return how often the votes get gate gold right when it is not held at its class; nothing without such items."""
     if not len(gate):
         return {}
     free = infer(votes, request.task, request.inference, predictions=predictions).posteriors
-    accuracy = gate.accuracy(free.column("item_id"), free.column("answer"))
-    return {} if accuracy is None else {"gate_accuracy": accuracy}
+    return gate_figures(free, gate, classes=request.task.classes, minimums=request.class_minimums)
 
 
 def _figures(inferred: Inferred, index: pa.Table, classes: tuple[str, ...]) -> dict[str, float]:
     gold_ids = pa.concat_arrays([Gold.of(index, role).item_ids for role in (GATE, AUDIT)])
-    return {
+    figures = {
         "labelled": float(len(inferred.posteriors)),
         "min_class_count": float(class_counts(inferred.posteriors, classes, leave_out=gold_ids).min()),
         "iterations": float(inferred.iterations),
@@ -87,3 +89,5 @@ def _figures(inferred: Inferred, index: pa.Table, classes: tuple[str, ...]) -> d
         "log_likelihood": inferred.log_likelihood,
         "objective": inferred.objective,
     }
+    error = estimated_error(inferred.posteriors, leave_out=gold_ids)
+    return figures if error is None else figures | {"estimated_error": error}

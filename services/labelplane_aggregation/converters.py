@@ -1,6 +1,6 @@
 """From the messages of the aggregation service to its requests."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from labelplane.aggregation.v1 import aggregation_pb2 as pb
 from labelplane.task.v1 import task_pb2
@@ -31,6 +31,7 @@ __all__ = ["aggregate_request", "finalize_request", "prepare_request", "review_r
 _MAX_VOTES_PER_ITEM = 25
 _MAX_ITERATIONS = 10_000
 _MAX_METADATA_FIELDS = 32
+_MAX_CLASS_MINIMUMS = 1000
 _CLASS_PRIORS = {"": "learned", "Learned": "learned", "Uniform": "uniform"}
 
 
@@ -61,14 +62,16 @@ def vote_request(message: pb.StartVoteRequest) -> VoteRequest:
 def aggregate_request(message: pb.StartAggregateRequest) -> AggregateRequest:
     """Return the request, or raise `InvalidInput` naming the field that is wrong."""
     has_model = message.HasField("model_predictions")
+    task = _task(message.task)
     return AggregateRequest(
         round_number=message.round.number,
         attempt=message.round.attempt,
-        task=_task(message.task),
+        task=task,
         index_ref=_reference("index_ref", message.index_ref),
         votes_ref=_reference("votes_ref", message.votes_ref),
         inference=_inference(message.inference),
         predictions=_predictions(message.model_predictions) if has_model else None,
+        class_minimums=_class_minimums(message.class_minimums, task.classes),
     )
 
 
@@ -167,6 +170,16 @@ def _dawid_skene(message: pb.DawidSkene) -> dict[str, object]:
 
 def _predictions(message: pb.ModelPredictions) -> Predictions:
     return Predictions(out_of_fold_ref=message.out_of_fold_ref, scores_ref=message.scores_ref)
+
+
+def _class_minimums(messages: Sequence[pb.ClassMinimum], classes: Sequence[str]) -> dict[str, float]:
+    names = [each.class_name for each in messages]
+    if len(names) > _MAX_CLASS_MINIMUMS or len(set(names)) != len(names):
+        raise InvalidInput(f"class_minimums must be at most {_MAX_CLASS_MINIMUMS}, each of another class")
+    unknown = sorted(set(names) - set(classes))
+    if unknown:
+        raise InvalidInput(f"class_minimums: {unknown[0]!r} is none of the task's classes: name one of them")
+    return {each.class_name: share_from_proto("class_minimums.accuracy", each.accuracy) for each in messages}
 
 
 def _stages(messages: Iterable[pb.StageOperation]) -> tuple[StageRef, ...]:

@@ -23,7 +23,7 @@ from labelplane_core.tables import (
     from_matrix,
 )
 
-__all__ = ["Gold", "Inferred", "class_counts", "infer"]
+__all__ = ["Gold", "Inferred", "class_counts", "infer", "vote_frame"]
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -48,12 +48,12 @@ class Gold:
         """Return how many items are known."""
         return len(self.item_ids)
 
-    def accuracy(self, item_ids: Any, answers: Any) -> float | None:
-        """Return the share of right answers among the gold items that have one; None without any."""
+    def answered(self, item_ids: Any, answers: Any) -> tuple[Any, npt.NDArray[np.bool_]]:
+        """Return the class of every gold item that has an answer, and whether the answer is that class."""
         places = pc.index_in(self.item_ids, value_set=_one(item_ids))
         given = _one(answers).take(places.drop_null())
         truth = self.classes.filter(places.is_valid())
-        return float(pc.mean(pc.equal(given, truth).cast(pa.float64())).as_py()) if len(truth) else None
+        return truth, pc.equal(given, truth).to_numpy(zero_copy_only=False)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +106,7 @@ def infer(
         return _nothing(task)
     units = task.kind.vote_units(counting, task.classes)
     try:
-        matrix = VoteMatrix.from_table(_frame(units), classes=task.classes)
+        matrix = VoteMatrix.from_table(vote_frame(units), classes=task.classes)
         fit = _fit(matrix, units, task, inference, gold=gold, predictions=predictions)
     except AggregationError as error:
         raise InvalidInput(str(error)) from error
@@ -122,7 +122,8 @@ def infer(
     )
 
 
-def _frame(units: pa.Table) -> pa.Table:
+def vote_frame(units: pa.Table) -> pa.Table:
+    """Return votes on units as the frame that `VoteMatrix.from_table` reads."""
     return pa.table(
         {
             "item": units.column("unit"),

@@ -1,7 +1,7 @@
 """What the aggregation service is asked, as its algorithms see it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from labelplane_core.tasks import TaskKind
@@ -116,6 +116,8 @@ class AggregateRequest:
     votes_ref: str
     inference: Inference
     predictions: Predictions | None
+    class_minimums: Mapping[str, float] = field(default_factory=dict)
+    """The accuracy on gate gold that is wanted of single classes."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,6 +215,56 @@ async def test_votes_become_posteriors_and_gate_gold_measures_them(world: World)
     assert accuracy["ann"] < accuracy["bob"]
 
 
+def minimums(**wanted: float) -> list[pb.ClassMinimum]:
+    return [pb.ClassMinimum(class_name=name, accuracy=accuracy) for name, accuracy in wanted.items()]
+
+
+async def test_aggregate_measures_what_quality_gates_are_judged_by(world: World) -> None:
+    service, prepare_operation = await prepared(world)
+    index = await service.tables.read(prepare_operation.results["index"], INDEX)
+    gate = [row["item_id"] for row in index.to_pylist() if row["gold_role"] == "gate"]
+    cats = [item for item in gate if truth_of(int(item[1:])) == "cat"]
+    dogs = [item for item in gate if truth_of(int(item[1:])) == "dog"]
+    items = [*gate, *(f"i{k}" for k in range(N_ITEMS) if k % 3)]
+    await asked(service, 0, items)
+    # Both annotators err about one cat of the gate gold, and they differ about one item outside gold.
+    await service.submit(
+        *answers(items, "ann", wrong=frozenset([cats[0], "i1"])), *answers(items, "bob", wrong=frozenset([cats[0]]))
+    )
+    votes = await service.run("StartVote", vote_stage(1))
+    request = aggregate(
+        1,
+        votes.results["votes"],
+        inference=dawid_skene("MajorityVote"),
+        class_minimums=minimums(dog=0.99, cat=0.9),
+    )
+    figures = (await service.run("StartAggregate", request)).figures
+    apart = 1 / len(items)
+    assert figures["gate_accuracy"] == pytest.approx(1 - 1 / len(gate))
+    assert (figures["gate_classes"], figures["gate_class"]) == (2, 0)
+    assert figures["gate_class_accuracy"] == pytest.approx(1 - 1 / len(cats))
+    assert dogs
+    assert figures["estimated_error"] == pytest.approx(0.5 / (len(items) - len(gate)))
+    assert figures["alpha"] == pytest.approx(1 - 2 * apart, abs=2 * apart)
+    assert figures["alpha"] < 1
+    assert figures["ac1"] == pytest.approx(1 - 2 * apart, abs=2 * apart)
+    assert figures["ac1"] < 1
+
+
+async def test_figures_that_are_not_defined_are_absent(world: World) -> None:
+    service, prepare_operation = await prepared(world)
+    index = await service.tables.read(prepare_operation.results["index"], INDEX)
+    gate = [row["item_id"] for row in index.to_pylist() if row["gold_role"] == "gate"]
+    cats = [item for item in gate if truth_of(int(item[1:])) == "cat"]
+    await asked(service, 0, cats)
+    await service.submit(*answers(cats, "ann"))
+    votes = await service.run("StartVote", vote_stage(1))
+    request = aggregate(1, votes.results["votes"], class_minimums=minimums(cat=0.5, dog=0.5))
+    figures = (await service.run("StartAggregate", request)).figures
+    assert not {"alpha", "ac1", "estimated_error"} & set(figures)
+    assert figures["gate_classes"] == 1
+
+
 async def test_method_auto_says_which_model_it_took_and_why(world: World) -> None:
     service, _ = await prepared(world)
     items = [f"i{k}" for k in range(30)]
@@ -311,6 +361,13 @@ async def test_audit_accuracy_is_of_inferred_labels_and_never_of_the_known_ones(
     assert all(row["label"] == truth_of(int(row["item_id"][1:])) and row["state"] == "human" for row in gold)
 
 
+async def test_finalize_without_formats_labels_and_reports_and_exports_nothing(world: World) -> None:
+    service, _ = await prepared(world)
+    operation, _ = await finalized(world, service, formats=[])
+    assert set(operation.results) == {"labels", "report"}
+    assert not (world.out / "export").exists()
+
+
 async def test_finalize_without_a_model_predicts_and_vouches_for_nothing(world: World) -> None:
     service, _ = await prepared(world)
     operation, _ = await finalized(world, service)
@@ -370,6 +427,18 @@ REFUSED: list[Any] = [
         aggregate(0, "v", inference=pb.Inference(method="DawidSkene")),
         "InvalidInput",
         id="no iterations",
+    ),
+    pytest.param(
+        "StartAggregate", aggregate(0, "v", class_minimums=minimums(cow=0.5)), "InvalidInput", id="gate on no class"
+    ),
+    pytest.param(
+        "StartAggregate",
+        aggregate(0, "v", class_minimums=minimums(cat=0.5) + minimums(cat=0.6)),
+        "InvalidInput",
+        id="two gates on one class",
+    ),
+    pytest.param(
+        "StartAggregate", aggregate(0, "v", class_minimums=minimums(cat=1.5)), "InvalidInput", id="gate above one"
     ),
     pytest.param("StartReview", review(0, "s", votes_per_item=0), "InvalidInput", id="no votes wanted"),
     pytest.param("StartReview", review(0, "s", votes_per_item=26), "InvalidInput", id="too many votes wanted"),

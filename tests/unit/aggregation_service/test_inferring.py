@@ -90,14 +90,20 @@ def test_gate_gold_is_held_and_teaches_who_is_right(votes_of: VotesOf, index_of:
         zip(*(with_gold.reliabilities.column(name).to_pylist() for name in ("annotator", "accuracy")), strict=True)
     )
     assert accuracy["good"] > accuracy["b"]
-    assert gold.accuracy(with_gold.posteriors.column("item_id"), with_gold.posteriors.column("answer")) == 1.0
-    assert gold.accuracy(without.posteriors.column("item_id"), without.posteriors.column("answer")) == 0.0
+    held, free = (
+        gold.answered(each.posteriors.column("item_id"), each.posteriors.column("answer"))[1]
+        for each in (with_gold, without)
+    )
+    assert len(held) == len(free) > 0
+    assert held.all()
+    assert not free.any()
 
 
 def test_gold_without_votes_has_no_accuracy(votes_of: VotesOf, index_of: IndexOf) -> None:
     gold = Gold.of(index_of(["g"], gate={"g": "cat"}), "gate")
     posteriors = infer(votes_of([("i", "a", "cat")]), TASK, MAJORITY, gold=gold).posteriors
-    assert gold.accuracy(posteriors.column("item_id"), posteriors.column("answer")) is None
+    truth, is_right = gold.answered(posteriors.column("item_id"), posteriors.column("answer"))
+    assert (len(truth), len(is_right)) == (0, 0)
 
 
 def test_model_decides_where_people_are_split(votes_of: VotesOf) -> None:

@@ -22,6 +22,7 @@ HUMANS = "spec.sources.humans"
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.deterministic(seed=3), id="a deterministic run"),
         pytest.param(JOB.with_output(formats=["Jsonl"], adopt=True), id="another format"),
+        pytest.param(JOB.with_gates(minimum_alpha=0.8, minimum_class_accuracy={"1": 0.9}), id="quality gates"),
         pytest.param(JOB.with_stop(target_accuracy=0.97).with_budget(votes=1347), id="a target and a budget"),
         *(
             pytest.param(JOB.with_sampling(strategy=strategy), id=f"strategy {strategy}")
@@ -88,7 +89,6 @@ NOT_BUILT = [
     ),
     pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
-    pytest.param(JOB.with_gates(minimum_alpha=0.8), "spec.quality.gates.minimumAlpha", id="quality gates"),
     pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
     pytest.param(JOB.with_review(deadline_seconds=60), "spec.review.deadlineSeconds", id="a deadline for people"),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),

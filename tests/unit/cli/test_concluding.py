@@ -81,6 +81,34 @@ def test_conclusion_tells(builder: JobBuilder, want: str) -> None:
     assert want in conclusion(builder.build())
 
 
+def gated(status: ConditionStatus, reason: Reason, message: str) -> JobBuilder:
+    done = condition(ConditionType.COMPLETE, Reason.BUDGET_SPENT)
+    gate = Condition(
+        type=ConditionType.QUALITY_GATE_PASSED, status=status, reason=reason, message=message, observed_generation=1
+    )
+    return make_job().with_gates(minimum_alpha=0.8).with_status(LabelingJobStatus(conditions=(done, gate)))
+
+
+@pytest.mark.parametrize(
+    ("builder", "want"),
+    [
+        pytest.param(
+            gated(ConditionStatus.FALSE, Reason.GATE_MISSED, "alpha is 0.5"),
+            ["quality gate missed, nothing is accepted from the model or exported: alpha is 0.5"],
+            id="a missed gate",
+        ),
+        pytest.param(
+            gated(ConditionStatus.UNKNOWN, Reason.NOT_MEASURED, "minimumAlpha: not defined yet"),
+            ["quality gate not known, nothing is accepted from the model: minimumAlpha: not defined yet"],
+            id="a gate that is not known",
+        ),
+        pytest.param(gated(ConditionStatus.TRUE, Reason.GATES_MET, "fine"), [], id="nothing when all are met"),
+    ],
+)
+def test_conclusion_tells_what_a_quality_gate_holds_back(builder: JobBuilder, want: list[str]) -> None:
+    assert [line for line in conclusion(builder.build()) if "quality gate" in line] == want
+
+
 def test_complete_job_without_times_or_figures_is_told_all_the_same() -> None:
     status = LabelingJobStatus(conditions=(condition(ConditionType.COMPLETE, Reason.BUDGET_SPENT),))
 

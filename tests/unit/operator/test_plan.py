@@ -162,6 +162,41 @@ def test_without_gold_the_gate_is_unknown_and_nothing_may_be_accepted() -> None:
     assert not world.started[-1].message.acceptance.enabled
 
 
+def test_missed_gate_holds_acceptance_and_export_but_no_round() -> None:
+    free, gated = PlannedWorld(small_job().build()), PlannedWorld(small_job().with_gates(minimum_alpha=0.9).build())
+    gated.figures[Stage.AGGREGATE] = lambda number: {
+        "labelled": 100 * number,
+        "min_class_count": 5 * number,
+        "alpha": 0.5,
+    }
+    free.play()
+    gated.play()
+    assert gated.stages() == free.stages()
+    assert condition(gated, "QualityGatePassed")[:2] == ("False", "GateMissed")
+    assert condition(gated, "Complete")[0] == "True"
+    finalize = gated.started[-1].message
+    assert (finalize.acceptance.enabled, list(finalize.formats)) == (False, [])
+    ungated = free.started[-1].message
+    assert (ungated.acceptance.enabled, list(ungated.formats)) == (True, ["Csv", "Parquet"])
+
+
+def test_gate_is_judged_again_after_every_aggregate() -> None:
+    world = PlannedWorld(small_job().with_gates(minimum_class_accuracy={"3": 0.9, "1": 0.5}).build())
+    world.figures[Stage.AGGREGATE] = lambda number: {
+        "labelled": 100 * number,
+        "min_class_count": 5 * number,
+        "gate_classes": 2,
+        "gate_class": 3,
+        "gate_class_accuracy": 0.5 + 0.25 * number,
+    }
+    world.play()
+    requests = [each.message for each in world.started if each.stage is Stage.AGGREGATE]
+    assert [(each.class_name, each.accuracy) for each in requests[0].class_minimums] == [("1", 0.5), ("3", 0.9)]
+    told = [event.reason for event in world.events if event.reason in {"NotMeasured", "GateMissed", "GatesMet"}]
+    assert told == ["NotMeasured", "GateMissed", "GatesMet"]
+    assert world.started[-1].message.acceptance.enabled
+
+
 def test_job_waits_for_people_and_goes_on_by_itself() -> None:
     world = PlannedWorld(small_job().build(), people_answer=False)
     for _ in range(8):

@@ -343,6 +343,32 @@ class ModelPredictions(_message.Message):
 Global___ModelPredictions: _TypeAlias = ModelPredictions  # noqa: Y015
 
 @_typing.final
+class ClassMinimum(_message.Message):
+    """ClassMinimum is the accuracy that is wanted of one class."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASS_NAME_FIELD_NUMBER: _builtins.int
+    ACCURACY_FIELD_NUMBER: _builtins.int
+    class_name: _builtins.str
+    """class_name is one of task.classes."""
+    accuracy: _builtins.float
+    """accuracy is the least share of right labels on gate gold of that class. 0 to 1."""
+    def __init__(
+        self,
+        *,
+        class_name: _builtins.str = ...,
+        accuracy: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["accuracy", b"accuracy", "class_name", b"class_name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassMinimum: _TypeAlias = ClassMinimum  # noqa: Y015
+
+@_typing.final
 class StartAggregateRequest(_message.Message):
     """StartAggregateRequest says what to aggregate."""
 
@@ -355,6 +381,7 @@ class StartAggregateRequest(_message.Message):
     VOTES_REF_FIELD_NUMBER: _builtins.int
     INFERENCE_FIELD_NUMBER: _builtins.int
     MODEL_PREDICTIONS_FIELD_NUMBER: _builtins.int
+    CLASS_MINIMUMS_FIELD_NUMBER: _builtins.int
     index_ref: _builtins.str
     """index_ref is Prepare's result."""
     votes_ref: _builtins.str
@@ -379,6 +406,10 @@ class StartAggregateRequest(_message.Message):
     def model_predictions(self) -> Global___ModelPredictions:
         """model_predictions is absent while no model stands, or when the job does not want them."""
 
+    @_builtins.property
+    def class_minimums(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassMinimum]:
+        """class_minimums are the accuracies wanted of single classes, each class once. At most 1,000."""
+
     def __init__(
         self,
         *,
@@ -389,10 +420,11 @@ class StartAggregateRequest(_message.Message):
         votes_ref: _builtins.str = ...,
         inference: Global___Inference | None = ...,
         model_predictions: Global___ModelPredictions | None = ...,
+        class_minimums: _abc.Iterable[Global___ClassMinimum] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["inference", b"inference", "invocation", b"invocation", "model_predictions", b"model_predictions", "round", b"round", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index_ref", b"index_ref", "inference", b"inference", "invocation", b"invocation", "model_predictions", b"model_predictions", "round", b"round", "task", b"task", "votes_ref", b"votes_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["class_minimums", b"class_minimums", "index_ref", b"index_ref", "inference", b"inference", "invocation", b"invocation", "model_predictions", b"model_predictions", "round", b"round", "task", b"task", "votes_ref", b"votes_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -716,7 +748,7 @@ class StartFinalizeRequest(_message.Message):
 
     @_builtins.property
     def formats(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """formats are the exports to write: "Csv", "Jsonl", "Parquet"."""
+        """formats are the exports to write: "Csv", "Jsonl", "Parquet". Empty writes none: a missed quality gate holds them."""
 
     @_builtins.property
     def rounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoundRefs]:

@@ -91,8 +91,13 @@ class AggregationServiceServicer:
     def StartAggregate(self, request, context):
         """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
         method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-        iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
-        absent when none of it has votes).
+        iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+        current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+        outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
+        it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+        whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
+        first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
+        what a thousand would; absent without class_minimums or gate gold.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -50,8 +50,13 @@ class AggregationServiceStub:
     StartAggregate: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
     method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-    iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
-    absent when none of it has votes).
+    iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+    current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+    outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
+    it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+    whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
+    first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
+    what a thousand would; absent without class_minimums or gate gold.
     """
     StartReview: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
@@ -86,8 +91,13 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     StartAggregate: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]  # type: ignore[assignment]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
     method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-    iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
-    absent when none of it has votes).
+    iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+    current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+    outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
+    it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+    whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
+    first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
+    what a thousand would; absent without class_minimums or gate gold.
     """
     StartReview: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]  # type: ignore[assignment]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
@@ -137,8 +147,13 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_aggregation_pb2.StartAggregateResponse, _abc.Awaitable[_aggregation_pb2.StartAggregateResponse]]:
         """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
         method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-        iterations, converged, log_likelihood, objective, gate_accuracy (with gate gold taken for items like all others;
-        absent when none of it has votes).
+        iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+        current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+        outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
+        it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+        whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
+        first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
+        what a thousand would; absent without class_minimums or gate gold.
         """
 
     @_abc_1.abstractmethod
