@@ -61,21 +61,28 @@ def test_every_rule_is_said_to_the_api_server_too() -> None:
             assert "oldSelf" in transition.cel
 
 
+def refused_changes(old: JobBuilder, new: JobBuilder) -> list[str]:
+    """Return what is told of a change, nothing when it is allowed."""
+    try:
+        validate_change(old.build(), new.build())
+    except SpecInvalidError as error:
+        return [problem.message for problem in error.problems]
+    return []
+
+
 @pytest.mark.parametrize(("old", "new", "want_message"), CHANGES)
 def test_what_cannot_change_is_refused(old: JobBuilder, new: JobBuilder, want_message: str) -> None:
-    with pytest.raises(SpecInvalidError) as caught:
-        validate_change(old.build(), new.build())
-    assert want_message in [problem.message for problem in caught.value.problems]
+    assert want_message in refused_changes(old, new)
 
 
 def test_classes_may_grow_and_settings_may_change() -> None:
-    validate_change(JOB.build(), JOB.with_classes(*"0123456789", "none").with_sampling(strategy="Entropy").build())
+    changed = JOB.with_classes(*"0123456789", "none").with_sampling(strategy="Entropy")
+    assert refused_changes(JOB, changed) == []
 
 
 def test_the_order_of_a_list_without_repetitions_may_change() -> None:
     old, new = (JOB.with_dataset(metadata_fields=names) for names in (["author", "year"], ["year", "author"]))
-
-    validate_change(old.build(), new.build())
+    assert refused_changes(old, new) == []
 
 
 def test_cel_is_written_for_the_api_server() -> None:
