@@ -1,11 +1,12 @@
 """How a run ended: what was labelled, how well, and where it lies."""
 
 import shlex
+from collections.abc import Mapping
 from typing import Final
 
 from rich.console import Console
 
-from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition, is_true
+from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
 from labelplane_cli.display import duration, money
@@ -59,7 +60,7 @@ def _refuse_failure(status: LabelingJobStatus) -> None:
     if refused is not None and refused.status is ConditionStatus.FALSE:
         raise JobHasFailed(refused.message, is_bad_input=True)
     failed = find_condition(status.conditions, ConditionType.FAILED)
-    if failed is not None and is_true(status.conditions, ConditionType.FAILED):
+    if failed is not None and failed.status is ConditionStatus.TRUE:
         is_bad_input = failed.reason in _reasons_of_bad_input(LabelplaneError)
         raise JobHasFailed(failed.message, is_bad_input=is_bad_input)
 
@@ -70,6 +71,11 @@ def _reasons_of_bad_input(base: type[LabelplaneError]) -> set[str]:
     return own.union(*(_reasons_of_bad_input(each) for each in base.__subclasses__()))
 
 
+def _figures(status: LabelingJobStatus) -> Mapping[str, float]:
+    """Return what Finalize measured, nothing before it."""
+    return status.finalize.figures if status.finalize else {}
+
+
 def _took(status: LabelingJobStatus) -> str:
     if status.started_at is None or status.finished_at is None:
         return "done: "
@@ -77,7 +83,7 @@ def _took(status: LabelingJobStatus) -> str:
 
 
 def _labels(status: LabelingJobStatus) -> str:
-    figures = status.finalize.figures if status.finalize else {}
+    figures = _figures(status)
     total = int(sum(figures.get(state, 0.0) for state in ("human", "accepted", "predicted")))
     return f"{total:,} labels"
 
@@ -88,7 +94,7 @@ def _price(job: LabelingJob) -> str:
 
 
 def _states(job: LabelingJob) -> str:
-    figures = job.status.finalize.figures if job.status.finalize else {}
+    figures = _figures(job.status)
     human, accepted, predicted = (int(figures.get(state, 0.0)) for state in ("human", "accepted", "predicted"))
     bound = f" (error at most {100 * figures['risk_bound']:.1f} %)" if accepted and "risk_bound" in figures else ""
     return f"{human:,} decided by people, {accepted:,} accepted from the model{bound}, {predicted:,} predicted only"
@@ -105,7 +111,7 @@ def _gate(job: LabelingJob) -> str:
 
 
 def _audit(status: LabelingJobStatus) -> str:
-    figures = status.finalize.figures if status.finalize else {}
+    figures = _figures(status)
     if "audit_accuracy" not in figures:
         return "no audit gold: how many labels are right is not known; set dataset.goldField for some items"
     low, high = 100 * figures["audit_low"], 100 * figures["audit_high"]
@@ -113,7 +119,7 @@ def _audit(status: LabelingJobStatus) -> str:
 
 
 def _truth(status: LabelingJobStatus) -> str:
-    figures = status.finalize.figures if status.finalize else {}
+    figures = _figures(status)
     if "truth_accuracy" not in figures:
         return ""
     return f"labels right outside gold: {100 * figures['truth_accuracy']:.1f} % (by dataset.truthField)"

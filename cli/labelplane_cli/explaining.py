@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelplane_aggregation.predicting import softmax
 from labelplane_api.status import Stage
 from labelplane_cli.errors import NoSuchItem
 from labelplane_cli.results import RunResults
@@ -94,9 +95,8 @@ async def _model(results: RunResults, item: str) -> list[str]:
     score = _row(await results.newest(Stage.SCORE, "scores", SCORES), item)
     if score is None:
         return []
-    logits = np.asarray(score["logits"], np.float64)
-    shares = np.exp(logits - logits.max())
-    return [f"model -> {score['prediction']}   P: {_most_likely(shares / shares.sum(), classes)}"]
+    probabilities = softmax(np.asarray([score["logits"]], np.float64))[0]
+    return [f"model -> {score['prediction']}   P: {_most_likely(probabilities, classes)}"]
 
 
 async def _asked(results: RunResults, item: str) -> list[str]:

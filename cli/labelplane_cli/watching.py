@@ -6,7 +6,7 @@ from typing import Self
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from labelplane_api.conditions import ConditionType, find_condition
+from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition
 from labelplane_api.job import LabelingJob
 from labelplane_cli.display import Activity, RunView, finished_rounds, live_frame, round_line, view_of
 from labelplane_cli.terminal import is_live, printable
@@ -76,7 +76,7 @@ class RunWatcher:
 
     def _tell_dataset(self, job: LabelingJob) -> None:
         ready = find_condition(job.status.conditions, ConditionType.DATASET_READY)
-        if ready is not None and ready.status.value == "True":
+        if ready is not None and ready.status is ConditionStatus.TRUE:
             self._once("data set", f"  {ready.message}   {len(job.spec.task.classes)} classes")
 
     def _tell_waiting(self, job: LabelingJob) -> None:

@@ -9,33 +9,22 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from labelplane_core.errors import InvalidInput
 from labelplane_core.storage import StoreOptions
 
-__all__ = ["ServiceSettings"]
+__all__ = ["PREFIX", "ProcessSettings", "ServiceSettings"]
 
-_PREFIX = "LABELPLANE_"
+PREFIX = "LABELPLANE_"
 
 
-class ServiceSettings(BaseModel):
-    """How a service process listens, whom it trusts and where its data lies.
+class ProcessSettings(BaseModel):
+    """What every process of a job is told: its token, how much it logs and how it reaches object storage.
 
     Each field is the environment variable LABELPLANE_<FIELD IN CAPITALS>.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    store_uri: str = Field(
-        min_length=1, description="Address of the job's output: s3://bucket/prefix or file:///folder."
-    )
-    data_uri: str = Field(min_length=1, description="Address of the data set, read only.")
-    listen: str = Field(default="0.0.0.0:50051", description="host:port or unix:/path.")
     token_file: Path | None = Field(default=None, description="File with the job's token, one line.")
     token: str = Field(default="", description="The job's token, when there is no file.")
-    tls_certificate_file: Path | None = Field(default=None, description="PEM chain of this listener.")
-    tls_key_file: Path | None = Field(default=None, description="PEM key of this listener.")
-    metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of /metrics; 0 serves none.")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    longest_call_seconds: float = Field(default=30.0, gt=0, le=600)
-    drain_grace_seconds: float = Field(default=20.0, ge=0, le=3600)
-    threads: int = Field(default=0, ge=0, le=1024, description="Threads of numeric libraries; 0 takes every core.")
     s3_endpoint: str = ""
     s3_region: str = "us-east-1"
     s3_path_style: bool = True
@@ -46,21 +35,21 @@ class ServiceSettings(BaseModel):
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings that the environment's LABELPLANE_* variables give; unknown ones are errors.
+        """Return the settings that the environment's LABELPLANE_* variables give; others are not read.
 
         Raises:
-            InvalidInput: naming each variable that is missing, unknown or out of bounds.
+            InvalidInput: naming each variable that is missing or out of bounds.
         """
         known = set(cls.model_fields)
         values = {
-            name.removeprefix(_PREFIX).lower(): value
+            name.removeprefix(PREFIX).lower(): value
             for name, value in environment.items()
-            if name.startswith(_PREFIX) and name.removeprefix(_PREFIX).lower() in known
+            if name.startswith(PREFIX) and name.removeprefix(PREFIX).lower() in known
         }
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = [f"{_PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
+            problems = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
             raise InvalidInput("; ".join(problems)) from error
 
     def read_token(self) -> str:
@@ -73,9 +62,9 @@ class ServiceSettings(BaseModel):
             try:
                 return self.token_file.read_text(encoding="utf-8").strip()
             except OSError as error:
-                raise InvalidInput(f"{_PREFIX}TOKEN_FILE {self.token_file}: {error.strerror}") from error
+                raise InvalidInput(f"{PREFIX}TOKEN_FILE {self.token_file}: {error.strerror}") from error
         if not self.token:
-            raise InvalidInput(f"set {_PREFIX}TOKEN_FILE or {_PREFIX}TOKEN: every call must carry the job's token")
+            raise InvalidInput(f"set {PREFIX}TOKEN_FILE or {PREFIX}TOKEN: every call must carry the job's token")
         return self.token
 
     def store_options(self) -> StoreOptions:
@@ -89,3 +78,19 @@ class ServiceSettings(BaseModel):
             secret_key=self.s3_secret_key,
             ca_bundle=self.s3_ca_bundle,
         )
+
+
+class ServiceSettings(ProcessSettings):
+    """How a service process listens, whom it trusts and where its data lies."""
+
+    store_uri: str = Field(
+        min_length=1, description="Address of the job's output: s3://bucket/prefix or file:///folder."
+    )
+    data_uri: str = Field(min_length=1, description="Address of the data set, read only.")
+    listen: str = Field(default="0.0.0.0:50051", description="host:port or unix:/path.")
+    tls_certificate_file: Path | None = Field(default=None, description="PEM chain of this listener.")
+    tls_key_file: Path | None = Field(default=None, description="PEM key of this listener.")
+    metrics_port: int = Field(default=0, ge=0, le=65535, description="Port of /metrics; 0 serves none.")
+    longest_call_seconds: float = Field(default=30.0, gt=0, le=600)
+    drain_grace_seconds: float = Field(default=20.0, ge=0, le=3600)
+    threads: int = Field(default=0, ge=0, le=1024, description="Threads of numeric libraries; 0 takes every core.")

@@ -1,21 +1,17 @@
 """Settings of a connector that runs alone, from environment variables named LABELPLANE_*."""
 
 import json
-from collections.abc import Mapping
 from enum import StrEnum
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labelplane_core.errors import InvalidInput
-from labelplane_core.storage import StoreOptions
+from labelplane_core.settings import PREFIX, ProcessSettings
 from labelplane_review.simulated import AnnotatorGroup
 
 __all__ = ["ConnectorKind", "ConnectorSettings"]
-
-_PREFIX = "LABELPLANE_"
 
 
 class ConnectorKind(StrEnum):
@@ -38,16 +34,11 @@ class _Group(BaseModel):
     response_seconds: float = Field(default=0.0, ge=0, alias="responseSeconds")
 
 
-class ConnectorSettings(BaseModel):
-    """Where the inbox is, and what a connector needs. Each field is the variable LABELPLANE_<FIELD IN CAPITALS>."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+class ConnectorSettings(ProcessSettings):
+    """Where the inbox is, and what a connector needs."""
 
     connector: ConnectorKind = Field(description="Simulated or Files.")
     inbox_address: str = Field(min_length=1, description="host:port or unix:/path of the aggregation service.")
-    token_file: Path | None = Field(default=None, description="File with the job's token, one line.")
-    token: str = Field(default="", description="The job's token, when there is no file.")
-    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     files_uri: str = Field(default="", description="Files: the folder of tasks and votes.")
     poll_seconds: float = Field(default=30.0, gt=0, le=3600, description="Files: time between two looks.")
     classes: str = Field(default="", description="Simulated: the task's classes as a JSON list.")
@@ -58,53 +49,12 @@ class ConnectorSettings(BaseModel):
     truth_table: str = Field(default="", description="Simulated: the CSV, JSONL or Parquet file in it.")
     truth_id_field: str = Field(default="id", description="Simulated: its column of item ids.")
     truth_field: str = Field(default="truth", description="Simulated: its column of classes.")
-    s3_endpoint: str = ""
-    s3_region: str = "us-east-1"
-    s3_path_style: bool = True
-    s3_allow_http: bool = False
-    s3_access_key: str = ""
-    s3_secret_key: str = ""
-    s3_ca_bundle: Path | None = None
-
-    @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Self:
-        """Return the settings; `InvalidInput` names each variable that is missing or out of bounds."""
-        names = {f"{_PREFIX}{name.upper()}": name for name in cls.model_fields}
-        values = {names[name]: value for name, value in environment.items() if name in names}
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            problems = [f"{_PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
-            raise InvalidInput("; ".join(problems)) from error
-
-    def read_token(self) -> str:
-        """Return the job's token; `InvalidInput` when there is none."""
-        if self.token_file is not None:
-            try:
-                return self.token_file.read_text(encoding="utf-8").strip()
-            except OSError as error:
-                raise InvalidInput(f"{_PREFIX}TOKEN_FILE {self.token_file}: {error.strerror}") from error
-        if not self.token:
-            raise InvalidInput(f"set {_PREFIX}TOKEN_FILE or {_PREFIX}TOKEN: every call must carry the job's token")
-        return self.token
-
-    def store_options(self) -> StoreOptions:
-        """Return how to reach object storage."""
-        return StoreOptions(
-            endpoint=self.s3_endpoint,
-            region=self.s3_region,
-            path_style=self.s3_path_style,
-            allow_http=self.s3_allow_http,
-            access_key=self.s3_access_key,
-            secret_key=self.s3_secret_key,
-            ca_bundle=self.s3_ca_bundle,
-        )
 
     def class_names(self) -> tuple[str, ...]:
         """Return the classes; `InvalidInput` when they are no JSON list of two or more."""
         names = tuple(str(name) for name in _json_list(self.classes, "CLASSES"))
         if len(set(names)) != len(names) or len(names) < 2:
-            raise InvalidInput(f"{_PREFIX}CLASSES: must be at least two different names")
+            raise InvalidInput(f"{PREFIX}CLASSES: must be at least two different names")
         return names
 
     def groups(self) -> list[AnnotatorGroup]:
@@ -117,9 +67,9 @@ def _json_list(text: str, name: str) -> list[Any]:
     try:
         values = json.loads(text)
     except ValueError as error:
-        raise InvalidInput(f"{_PREFIX}{name}: not JSON: {error}") from error
+        raise InvalidInput(f"{PREFIX}{name}: not JSON: {error}") from error
     if not isinstance(values, list) or not values:
-        raise InvalidInput(f"{_PREFIX}{name}: must be a JSON list with at least one entry")
+        raise InvalidInput(f"{PREFIX}{name}: must be a JSON list with at least one entry")
     return values
 
 
@@ -128,9 +78,9 @@ def _group(fields: Any, n_classes: int) -> AnnotatorGroup:
         group = _Group.model_validate(fields)
     except ValidationError as error:
         problem = error.errors()[0]
-        raise InvalidInput(f"{_PREFIX}ANNOTATORS: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+        raise InvalidInput(f"{PREFIX}ANNOTATORS: {'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
     if (group.accuracy is not None) + group.random + (group.confusion is not None) != 1:
-        raise InvalidInput(f"{_PREFIX}ANNOTATORS: {group.name}: set exactly one of accuracy, random and confusion")
+        raise InvalidInput(f"{PREFIX}ANNOTATORS: {group.name}: set exactly one of accuracy, random and confusion")
     if group.accuracy is not None:
         confusion = AnnotatorGroup.symmetric(group.accuracy, n_classes)
     else:
@@ -138,6 +88,6 @@ def _group(fields: Any, n_classes: int) -> AnnotatorGroup:
         confusion = np.array(group.confusion or even, dtype=np.float64)
     if confusion.shape != (n_classes, n_classes) or not np.allclose(confusion.sum(axis=1), 1):
         raise InvalidInput(
-            f"{_PREFIX}ANNOTATORS: {group.name}: confusion must be {n_classes} x {n_classes} with rows that sum to 1"
+            f"{PREFIX}ANNOTATORS: {group.name}: confusion must be {n_classes} x {n_classes} with rows that sum to 1"
         )
     return AnnotatorGroup(group.name, group.count, confusion, group.response_seconds)

@@ -5,6 +5,7 @@ import signal
 import uuid
 from contextlib import AsyncExitStack
 
+from labelplane_api.conditions import ConditionType, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.validation import validate_change
 from labelplane_cli.embedded.addresses import RunAddresses
@@ -78,7 +79,7 @@ def continued(job: LabelingJob, state: RunState | None) -> LabelingJob:
         {"metadata": job.metadata.model_dump(by_alias=True), "spec": state.spec}
     ).with_status(state.status)
     validate_change(before, job)
-    has_failed = any(each.type == "Failed" and each.status == "True" for each in state.status.conditions)
+    has_failed = is_true(state.status.conditions, ConditionType.FAILED)
     is_changed = before.spec != job.spec
     generation = state.generation + (1 if has_failed or is_changed else 0)
     metadata = job.metadata.model_copy(update={"uid": state.uid, "generation": generation})
