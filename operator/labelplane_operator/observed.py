@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["InboxView", "Observed", "OperationError", "OperationState", "OperationView"]
+__all__ = ["InboxView", "Observed", "OperationError", "OperationState", "OperationView", "Problem"]
 
 
 class OperationState(StrEnum):
@@ -53,6 +53,14 @@ class InboxView:
 
 
 @dataclass(frozen=True, slots=True)
+class Problem:
+    """Why the job's pods cannot run, and what to do about it."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that one reconcile read.
 
@@ -61,8 +69,10 @@ class Observed:
         inbox: read after the operation, so that the tasks of a finished Review are counted; None while the
             aggregation service is away.
         unavailable: what could not be reached and why, in words for people; empty when everything could.
+        problem: why the job's pods cannot run; None when they can, or are not seen yet.
     """
 
     operation: OperationView | None = None
     inbox: InboxView | None = None
     unavailable: str = ""
+    problem: Problem | None = None

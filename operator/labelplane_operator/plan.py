@@ -13,6 +13,7 @@ from labelplane_api.support import unsupported
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round
 from labelplane_operator.observed import Observed, OperationError, OperationState, OperationView
+from labelplane_operator.parts import Part
 from labelplane_operator.policies.retry import next_try
 from labelplane_operator.policies.steps import (
     Finish,
@@ -50,12 +51,15 @@ class Plan:
     Attributes:
         status: the whole new status.
         start: the stage to start; starting one that runs or has finished changes nothing.
+        parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
+            keeps no object at all.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
     """
 
     status: LabelingJobStatus
     start: StageRequest | None = None
+    parts: frozenset[Part] | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
 
