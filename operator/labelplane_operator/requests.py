@@ -26,10 +26,19 @@ MAX_YAML_LENGTH = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Who asks: the installation's id, and the epoch of its leader."""
+    """Who asks.
+
+    Attributes:
+        id: of the installation.
+        leader_epoch: the epoch of its leader.
+        is_cluster: whether the job's services are pods.
+        review_address: where people go to vote; empty when there is no one place.
+    """
 
     id: str
     leader_epoch: int
+    is_cluster: bool = False
+    review_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,6 +348,14 @@ def _provenance(case: _Case) -> aggregation.Provenance:
 
 
 def _job_yaml(job: LabelingJob) -> str:
-    """Return the job as YAML without its status; it holds no Secret, only the names of some."""
-    fields = job.model_dump(mode="json", by_alias=True, exclude={"status"}, exclude_unset=True)
+    """Return the job as YAML without its status; it holds no Secret, only the names of some.
+
+    What the API server and others do to the object meanwhile is left out: a message must stay the same.
+    """
+    fields = job.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude={"status": True, "metadata": {"deletion_timestamp", "finalizers"}},
+        exclude_unset=True,
+    )
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)[:MAX_YAML_LENGTH]
