@@ -76,8 +76,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.run.suspend"),
     Unbuilt("spec.run.activeDeadlineSeconds"),
     Unbuilt("spec.run.ttlSecondsAfterFinished"),
-    Unbuilt("spec.scheduling"),
-    Unbuilt("spec.podOverrides"),
+    Unbuilt("spec.podOverrides.triton"),
 )
 """Everything that is not built yet."""
 
