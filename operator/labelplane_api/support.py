@@ -72,8 +72,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.scaling"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.output.deletionPolicy", _other_than(DeletionPolicy.RETAIN)),
-    Unbuilt("spec.scheduling"),
-    Unbuilt("spec.podOverrides"),
+    Unbuilt("spec.podOverrides.triton"),
 )
 """Everything that is not built yet."""
 
