@@ -350,12 +350,16 @@ def _provenance(case: _Case) -> aggregation.Provenance:
 def _job_yaml(job: LabelingJob) -> str:
     """Return the job as YAML without its status; it holds no Secret, only the names of some.
 
-    What the API server and others do to the object meanwhile is left out: a message must stay the same.
+    What may change without a change of what is wanted is left out: the message of an operation must stay the same.
     """
     fields = job.model_dump(
         mode="json",
         by_alias=True,
-        exclude={"status": True, "metadata": {"deletion_timestamp", "finalizers"}},
+        exclude={
+            "status": True,
+            "metadata": {"generation", "deletion_timestamp", "finalizers"},
+            "spec": {"run": {"suspend"}},
+        },
         exclude_unset=True,
     )
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)[:MAX_YAML_LENGTH]

@@ -11,6 +11,7 @@ from typing import Final
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.output import DeletionPolicy
+from labelplane_api.status import LabelingJobStatus
 from labelplane_operator.history import is_taken
 from labelplane_operator.observed import CleanupState, CleanupView
 
@@ -53,9 +54,11 @@ def wants_finalizer(job: LabelingJob) -> bool:
 def decide_removal(job: LabelingJob, cleanup: CleanupView | None, *, now: datetime) -> Removal:
     """Return what is left to do; a cleanup that failed is made again after 5 minutes, without end.
 
-    Nothing is removed when the finalizer was taken away by hand, nor when another job owns the prefix.
+    Nothing is removed when the finalizer was taken away by hand, when the job never started anything, nor when another
+    job owns the prefix; the Job that removes looks at the owner itself once more, as only the store knows it for sure.
     """
-    if not wants_finalizer(job) or FINALIZER not in job.metadata.finalizers or is_taken(job.status):
+    is_held = wants_finalizer(job) and FINALIZER in job.metadata.finalizers
+    if not is_held or not _may_own_results(job.status):
         return Removal()
     if cleanup is None or cleanup.state is CleanupState.RUNNING:
         return Removal(finalizer=True, cleanup=True)
@@ -69,3 +72,8 @@ def decide_removal(job: LabelingJob, cleanup: CleanupView | None, *, now: dateti
         problem=cleanup.message or "the Job that removes the results has failed",
         requeue_after_seconds=left if left > 0 else None,
     )
+
+
+def _may_own_results(status: LabelingJobStatus) -> bool:
+    has_begun = status.prepare is not None or status.operation is not None
+    return has_begun and not is_taken(status)

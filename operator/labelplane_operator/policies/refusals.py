@@ -12,7 +12,7 @@ def cluster_refusals(job: LabelingJob) -> tuple[str, ...]:
     return tuple(
         f"{path}: {address} is a folder of one machine: on a cluster give an address such as s3://bucket/prefix"
         for path, address in _addresses(job)
-        if "://" not in address or address.startswith("file://")
+        if "://" not in address
     )
 
 
