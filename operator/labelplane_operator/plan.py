@@ -17,11 +17,11 @@ from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_taken
 from labelplane_operator.observed import Observed, OperationError, OperationState
 from labelplane_operator.parts import Part
+from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
 from labelplane_operator.policies.deletion import decide_removal, is_being_deleted, wants_finalizer
 from labelplane_operator.policies.expiry import seconds_to_expiry
 from labelplane_operator.policies.parts import wanted_parts
-from labelplane_operator.policies.refusals import cluster_refusals
 from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
@@ -138,7 +138,7 @@ def _refusal(
     """Return the status of a job that cannot run here, None when it can."""
     if unbuilt := unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
-    wrong = (*(cluster_refusals(job) if installation.is_cluster else ()), *observed.refusals)
+    wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)
