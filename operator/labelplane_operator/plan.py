@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, is_true
+from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, find_condition, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState
+from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
@@ -28,7 +28,7 @@ from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
 
-__all__ = ["Event", "Plan", "make_plan", "plan_for_invalid"]
+__all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
 
 RUNNING_SECONDS: Final = 2.0
 """How soon to look again at a running operation."""
@@ -112,6 +112,24 @@ def plan_for_invalid(
     after = folds.invalid(status, "; ".join(problems), generation=metadata.generation, now=now)
     after = folds.named_stage(folds.clocked(status, after, now=now), is_deleted=is_deleted)
     return Plan(after, events=_changes(status, after), finalizer=False if is_deleted else None)
+
+
+def plan_when_blocked(job: LabelingJob, plan: Plan, problem: Problem, *, now: datetime) -> Plan:
+    """Return a plan that could not be acted on, with why in place of what would have happened.
+
+    Nothing of what it would have started is in its status: the next look decides that again.
+    """
+    value = ConditionStatus.FALSE
+    status = folds.with_condition(
+        job, job.status, ConditionType.PROGRESSING, value, problem.reason, problem.message, now=now
+    )
+    accepted = find_condition(plan.status.conditions, ConditionType.ACCEPTED)
+    if accepted is not None:
+        status = folds.with_condition(
+            job, status, ConditionType.ACCEPTED, accepted.status, accepted.reason, accepted.message, now=now
+        )
+    status = folds.named_stage(status.model_copy(update={"observed_generation": job.metadata.generation}))
+    return Plan(status, events=_changes(job.status, status), finalizer=plan.finalizer)
 
 
 def _pursue(job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime) -> Plan:

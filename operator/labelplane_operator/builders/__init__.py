@@ -5,7 +5,8 @@ manifests. Nothing here reads a cluster, a clock or anything random: the same jo
 """
 
 from labelplane_operator.builders.children import Child, build_children
+from labelplane_operator.builders.metadata import JOB_LABEL
 from labelplane_operator.builders.platform_settings import Images, Platform
-from labelplane_operator.builders.topology import service_name
+from labelplane_operator.builders.topology import service_name, workload_name
 
-__all__ = ["Child", "Images", "Platform", "build_children", "service_name"]
+__all__ = ["JOB_LABEL", "Child", "Images", "Platform", "build_children", "service_name", "workload_name"]

@@ -13,7 +13,7 @@ from labelplane_operator.builders.small import small_workloads
 from labelplane_operator.builders.workloads import Workload
 from labelplane_operator.parts import Part
 
-__all__ = ["build_workloads", "is_distributed", "service_name"]
+__all__ = ["build_workloads", "is_distributed", "service_name", "workload_name"]
 
 _PART_OF_STAGE: Final[Mapping[Stage, Part]] = {
     Stage.PREPARE: Part.AGGREGATION,
@@ -44,7 +44,12 @@ def service_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:
     Raises:
         ValueError: the part takes no calls.
     """
-    part = _PART_OF_STAGE[stage_or_part] if isinstance(stage_or_part, Stage) else stage_or_part
-    if part is Part.SCORING_WORKER:
+    if stage_or_part is Part.SCORING_WORKER:
         raise ValueError("scoring workers take no calls: the scoring service answers for them")
-    return service_object_name(part_name(job, part) if is_distributed(job) else job_name(job))
+    return service_object_name(workload_name(job, stage_or_part))
+
+
+def workload_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:
+    """Return the Deployment whose pods run a stage, or are a part, under the job's topology."""
+    part = _PART_OF_STAGE[stage_or_part] if isinstance(stage_or_part, Stage) else stage_or_part
+    return part_name(job, part) if is_distributed(job) else job_name(job)

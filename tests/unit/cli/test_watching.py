@@ -132,6 +132,31 @@ def test_file_says_that_votes_are_waited_for(builder: JobBuilder, want: list[str
     assert [line for line in screen.lines if "waiting" in line] == want
 
 
+def test_file_says_that_a_round_goes_on_without_late_votes() -> None:
+    screen, world = Screen(), PlannedWorld(job().with_review(deadline_seconds=60).build(), people_answer=False)
+
+    with RunWatcher(screen.console, FakeClock()) as watcher:
+        for _ in range(14):
+            plan = world.step()
+            watcher(world.job, plan)
+            world.wait(120 if world.job.status.stage == "Waiting" else 0)
+
+    late = [line for line in screen.lines if "votes are missing" in line]
+    assert late[0] == "  60 votes are missing after 60 s: the next round goes on with the votes there are"
+    assert len(late) == len(set(late))
+
+
+def test_suspended_run_does_not_say_that_it_goes_on() -> None:
+    world = PlannedWorld(job().build())
+    world.reach(Stage.TRAIN, 1)
+    world.change(job().suspended())
+    screen = Screen()
+
+    play(world, screen)
+
+    assert screen.text == ""
+
+
 def test_terminal_shows_moving_lines_at_once_and_takes_them_away_at_the_end() -> None:
     screen = Screen(is_terminal=True)
 
