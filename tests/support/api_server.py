@@ -126,8 +126,7 @@ class ApiServer:
         """
         target = f"{path}?{urlencode(query)}" if query else path
         headers = {"Authorization": f"Bearer {self.token}", "Accept": accept, "Content-Type": content_type}
-        # Not in ASCII: an applied object is read as YAML, which lacks JSON's way to write what is beyond 16 bits.
-        data = None if body is None else json.dumps(body, ensure_ascii=False).encode()
+        data = None if body is None else json.dumps(body).encode()
         code, answer = self._exchange(method, target, data, headers)
         content: dict[str, Any] = json.loads(answer) if answer.startswith(b"{") else {"message": answer.decode()}
         if code >= 300:

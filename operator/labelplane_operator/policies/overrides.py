@@ -13,7 +13,7 @@ from labelplane_api.running import (
     TolerationOperator,
 )
 from labelplane_operator.builders.resources import amount
-from labelplane_operator.builders.variables import PREFIX
+from labelplane_operator.builders.variables import PREFIX, can_be_told
 
 __all__ = ["override_refusals"]
 
@@ -98,8 +98,8 @@ def _env(override: PodOverride) -> Iterator[str]:
     for number, variable in enumerate(override.env):
         if variable.name.startswith(PREFIX):
             yield f"env[{number}].name: labelplane sets {PREFIX}* itself: remove {variable.name}"
-        if not _is_text(variable.value):
-            yield f"env[{number}].value: holds a character that cannot be printed: remove it"
+        if not can_be_told(variable.value):
+            yield f"env[{number}].value: holds a character that no pod can be told: remove it"
 
 
 def _affinity(override: PodOverride) -> Iterator[str]:
@@ -137,10 +137,6 @@ def _is_qualified(name: str) -> bool:
     if slash and not (len(domain) <= 253 and _DOMAIN.fullmatch(domain)):
         return False
     return len(short) <= _LONGEST_NAME and _NAME.fullmatch(short) is not None
-
-
-def _is_text(value: str) -> bool:
-    return value.replace("\n", "").replace("\t", "").isprintable()
 
 
 def _is_label_value(value: str) -> bool:

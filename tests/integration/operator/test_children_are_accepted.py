@@ -127,6 +127,13 @@ def test_overrides_that_are_not_refused_are_taken_by_the_api_server(
         assert answer is None, answer
 
 
+def test_classes_called_by_pictures_are_told_to_the_crowd(restricted: ApiServer) -> None:
+    case = ClusterJob(_here(CASES["small-with-a-crowd"]).job.with_classes("\U0001f600", "\U0001f622"))
+    (deployment,) = of_kind(case.children(), "Deployment")
+
+    assert _told(restricted, deployment) is None
+
+
 def _told(server: ApiServer, deployment: dict[str, Any]) -> str | None:
     """Return what the server says against a Deployment or its pod."""
     path = f"{_path('Deployment')}/{deployment['metadata']['name']}"

@@ -34,6 +34,11 @@ REFUSED = [
         id="votes in a folder",
     ),
     pytest.param(
+        in_bucket().with_dataset(truth_field="right \U0001f600"),
+        "spec.dataset.truthField: holds a character that no pod can be told: rename it",
+        id="a column called by a picture",
+    ),
+    pytest.param(
         in_own_store().with_dataset(id_field=None, truth_field=None),
         "spec.sources.humans.simulated: on a cluster the crowd reads the truth from a table with ids: "
         "set spec.dataset.idField, spec.dataset.truthField",
@@ -118,8 +123,8 @@ REFUSED = [
     ),
     pytest.param(
         overriding(env=[{"name": "TEXT", "value": "two\nlines"}, {"name": "BELL", "value": "\x07"}]),
-        "spec.podOverrides.small.env[1].value: holds a character that cannot be printed: remove it",
-        id="a value that no YAML holds",
+        "spec.podOverrides.small.env[1].value: holds a character that no pod can be told: remove it",
+        id="a value with a bell",
     ),
     pytest.param(
         overriding(affinity={"hostAffinity": {}}),
