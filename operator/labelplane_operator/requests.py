@@ -312,8 +312,13 @@ def _network(network: Teacher | Student) -> distillation.Network:
 
 def _stage_operations(status: LabelingJobStatus) -> list[aggregation.StageOperation]:
     current = current_round(status)
-    finished = current.stages.items() if current else ()
-    return [aggregation.StageOperation(stage=stage.value, request_id=result.request_id) for stage, result in finished]
+    finished = current.stages if current else {}
+    # In the stages' own order: an API server returns a map's keys sorted, and the same Start must be the same message.
+    return [
+        aggregation.StageOperation(stage=stage.value, request_id=finished[stage].request_id)
+        for stage in Stage
+        if stage in finished
+    ]
 
 
 def _round_refs(each: RoundStatus) -> aggregation.RoundRefs:

@@ -14,6 +14,10 @@ HUMANS = "spec.sources.humans"
         pytest.param(JOB, id="images and a simulated crowd"),
         pytest.param(JOB.of_texts().with_votes_from_files(), id="texts and votes from files"),
         pytest.param(JOB.having("spec.profile", "Distributed"), id="any profile"),
+        pytest.param(JOB.having("spec.scheduling", {"queueName": "q", "priorityClassName": "p"}), id="a queue"),
+        pytest.param(
+            JOB.having("spec.podOverrides", {"small": {"labels": {"a": "b"}}, "scoring": {}}), id="pod overrides"
+        ),
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
@@ -97,8 +101,11 @@ NOT_BUILT = [
     pytest.param(
         JOB.with_output(deletion_policy="Delete"), "spec.output.deletionPolicy: Delete", id="deleting results"
     ),
-    pytest.param(JOB.having("spec.scheduling", {"queueName": "q"}), "spec.scheduling.queueName", id="a queue"),
-    pytest.param(JOB.having("spec.podOverrides", {"scoring": {}}), "spec.podOverrides.scoring", id="pod overrides"),
+    pytest.param(
+        JOB.having("spec.podOverrides", {"triton": {}}),
+        "spec.podOverrides.triton",
+        id="overrides of a Triton of its own",
+    ),
 ]
 
 
