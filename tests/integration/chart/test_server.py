@@ -1,0 +1,368 @@
+"""The chart on a real API server: it takes the objects, grants the rights and no other, and keeps what must stay."""
+
+import base64
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from api_server import ApiError, ApiServer
+from chart_values import VALUES
+from cluster_objects import ClusterObjects, as_service_account
+from helm import NAMESPACE, RELEASE, Chart, Release
+from job_builder import make_job
+from operator_rights import FORBIDDEN, NEEDED, Right, rights
+
+from labelplane_api import check_supported, parse_job
+
+RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
+CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/labelingjobs.labelplane.io"
+RBAC = "/apis/rbac.authorization.k8s.io/v1"
+WATCHED = ("chart-watched-a", "chart-watched-b")
+ELSEWHERE = "chart-elsewhere"
+
+
+@pytest.fixture(scope="session")
+def objects(api_server: ApiServer) -> ClusterObjects:
+    """The server with the namespaces that the sets of values name, and with kinds of the Prometheus Operator's names."""
+    for name in (NAMESPACE, *WATCHED, ELSEWHERE, "labelling-a", "labelling-b"):
+        api_server.make_namespace(name)
+    api_server.apply(
+        f"/api/v1/namespaces/{NAMESPACE}",
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}},
+    )
+    found = ClusterObjects(api_server)
+    for plural, kind in (("servicemonitors", "ServiceMonitor"), ("prometheusrules", "PrometheusRule")):
+        found.apply(_open_definition("monitoring.coreos.com", plural, kind))
+    _await_resources(api_server, "/apis/monitoring.coreos.com/v1", count=2)
+    return found
+
+
+def _open_definition(group: str, plural: str, kind: str) -> dict[str, Any]:
+    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
+    names = {"plural": plural, "kind": kind, "listKind": f"{kind}List", "singular": kind.lower()}
+    return {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
+    }
+
+
+def _await_resources(server: ApiServer, path: str, *, count: int) -> None:
+    for _ in itertools.count():  # pytest's own timeout bounds it
+        try:
+            if len(server.get(path)["resources"]) >= count:
+                return
+        except ApiError:
+            continue
+
+
+@pytest.fixture
+def release(chart: Chart, objects: ClusterObjects) -> Iterator[Callable[[str], Release]]:
+    """Makes releases in namespaces of their own; what a test has installed is removed after it."""
+    made: list[Release] = []
+
+    def make(namespace: str) -> Release:
+        objects.server.make_namespace(namespace)
+        made.append(Release(chart, objects.server.kubeconfig(), RELEASE, namespace))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.remove_if_there()
+
+
+# --- The objects ---
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
+def test_the_server_takes_every_object(chart: Chart, objects: ClusterObjects, values: dict[str, Any]) -> None:
+    for manifest in chart.render(values).manifests:
+        objects.apply(manifest, dryRun="All")
+
+
+@pytest.mark.parametrize("values", VALUES.values(), ids=VALUES.keys())
+def test_a_namespace_of_the_restricted_standard_takes_the_operators_pods(
+    chart: Chart, objects: ClusterObjects, values: dict[str, Any]
+) -> None:
+    pod = {
+        "apiVersion": "v1",
+        "kind": "Pod",
+        "metadata": {"name": "as-the-deployment-makes-it", "namespace": NAMESPACE},
+        "spec": {**chart.render(values).pod, "priorityClassName": ""},
+    }
+
+    objects.apply(pod, dryRun="All")
+
+
+# --- Rights ---
+
+
+@pytest.fixture(scope="session")
+def cluster_wide(chart: Chart, objects: ClusterObjects) -> Iterator[ApiServer]:
+    """The API as the operator sees it that watches all namespaces."""
+    yield from _installed(chart, objects, namespace="chart-wide", values={})
+
+
+@pytest.fixture(scope="session")
+def namespaced(chart: Chart, objects: ClusterObjects) -> Iterator[ApiServer]:
+    """The API as the operator sees it that watches two namespaces."""
+    yield from _installed(chart, objects, namespace="chart-named", values={"watchNamespaces": list(WATCHED)})
+
+
+def _installed(
+    chart: Chart, objects: ClusterObjects, *, namespace: str, values: dict[str, Any]
+) -> Iterator[ApiServer]:
+    objects.server.make_namespace(namespace)
+    release = Release(chart, objects.server.kubeconfig(), RELEASE, namespace)
+    release.install(values)
+    _await_resources(objects.server, "/apis/labelplane.io/v1alpha1", count=2)
+    client = as_service_account(objects.server, namespace, "labelplane-operator")
+    yield client
+    client.close()
+    release.uninstall()
+
+
+def may(server: ApiServer, right: Right, namespace: str, *, user: str = "") -> bool:
+    """Ask the server for the right of a user, or of the client itself."""
+    attributes = {
+        "verb": right.verb,
+        "group": right.group,
+        "resource": right.resource,
+        "subresource": right.subresource,
+        "name": right.name,
+        "namespace": namespace,
+    }
+    kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": kind,
+        "spec": {"resourceAttributes": attributes, **({"user": user} if user else {})},
+    }
+    answer = server.create(f"/apis/authorization.k8s.io/v1/{kind.lower()}s", review)
+    return bool(answer["status"]["allowed"])
+
+
+@pytest.mark.parametrize("right", NEEDED, ids=str)
+def test_the_operator_may_what_it_does(cluster_wide: ApiServer, namespaced: ApiServer, right: Right) -> None:
+    assert may(cluster_wide, right, ELSEWHERE)
+    assert all(may(namespaced, right, namespace) for namespace in WATCHED)
+
+
+@pytest.mark.parametrize("right", FORBIDDEN, ids=str)
+def test_the_operator_may_nothing_else(cluster_wide: ApiServer, namespaced: ApiServer, right: Right) -> None:
+    assert not may(cluster_wide, right, "chart-wide")
+    assert not may(cluster_wide, right, ELSEWHERE)
+    assert not any(may(namespaced, right, namespace) for namespace in ("chart-named", *WATCHED, ""))
+
+
+@pytest.mark.parametrize("right", NEEDED, ids=str)
+def test_a_namespaced_operator_may_nothing_elsewhere(namespaced: ApiServer, right: Right) -> None:
+    assert not any(may(namespaced, right, namespace) for namespace in (ELSEWHERE, "chart-named", ""))
+
+
+@pytest.mark.parametrize("mode", ["cluster_wide", "namespaced"])
+def test_the_rules_hold_no_right_that_the_table_lacks(mode: str, request: pytest.FixtureRequest) -> None:
+    operator: ApiServer = request.getfixturevalue(mode)
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": "SelfSubjectRulesReview",
+        "spec": {"namespace": WATCHED[0]},
+    }
+    answer = operator.create("/apis/authorization.k8s.io/v1/selfsubjectrulesreviews", review)["status"]
+
+    granted = {
+        Right(verb, group, *resource.split("/"))
+        for rule in answer["resourceRules"]
+        for verb, group, resource in itertools.product(rule["verbs"], rule["apiGroups"], rule["resources"])
+        if not group.startswith(("authorization.k8s.io", "authentication.k8s.io"))  # everybody may ask who they are
+    }
+    assert granted == set(NEEDED)
+    assert not answer["incomplete"]
+
+
+@pytest.mark.parametrize(("mode", "home"), [("cluster_wide", "chart-wide"), ("namespaced", "chart-named")])
+def test_the_operator_holds_its_own_lease_and_no_other(mode: str, home: str, request: pytest.FixtureRequest) -> None:
+    operator: ApiServer = request.getfixturevalue(mode)
+    group = "coordination.k8s.io"
+
+    own = [Right(verb, group, "leases", name="labelplane-operator") for verb in ("get", "update")]
+    assert all(may(operator, right, home) for right in [*own, Right("create", group, "leases")])
+    other = [Right(verb, group, "leases", name="other") for verb in ("get", "update", "patch", "delete")]
+    assert not any(may(operator, right, home) for right in [*other, Right("list", group, "leases")])
+    assert not any(may(operator, right, ELSEWHERE) for right in own)
+
+
+def test_the_operator_makes_a_child_by_server_side_apply_and_scales_it(
+    chart: Chart, cluster_wide: ApiServer, objects: ClusterObjects
+) -> None:
+    child = {**chart.render().only("Deployment"), "metadata": {"name": "child", "namespace": ELSEWHERE}}
+    path = objects.path(child)
+
+    ClusterObjects(cluster_wide, objects._resources).apply(child)
+    cluster_wide.request(
+        "PATCH", f"{path}/scale", body={"spec": {"replicas": 0}}, content_type="application/merge-patch+json"
+    )
+    assert cluster_wide.get(path)["spec"]["replicas"] == 0
+    cluster_wide.delete(path)
+
+
+def test_the_operator_writes_a_secret_and_cannot_read_it_back(cluster_wide: ApiServer, objects: ClusterObjects) -> None:
+    secrets = f"/api/v1/namespaces/{ELSEWHERE}/secrets"
+    cluster_wide.create(secrets, {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "digits-token"}})
+
+    with pytest.raises(ApiError) as refused:
+        cluster_wide.get(f"{secrets}/digits-token")
+    assert refused.value.code == 403
+    objects.server.delete(f"{secrets}/digits-token")
+
+
+def test_the_operator_renews_its_lease(cluster_wide: ApiServer) -> None:
+    leases = "/apis/coordination.k8s.io/v1/namespaces/chart-wide/leases"
+    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "labelplane-operator"}}
+    made = cluster_wide.create(leases, lease)
+
+    made["spec"] = {"holderIdentity": "labelplane-operator-0"}
+    renewed = cluster_wide.replace(f"{leases}/labelplane-operator", made)
+    assert renewed["spec"]["holderIdentity"] == "labelplane-operator-0"
+
+
+READING = (
+    *rights("labelplane.io", "labelingjobs", "get", "list", "watch"),
+    *rights("labelplane.io", "labelingjobs", "get", subresource="status"),
+)
+WRITING = rights("labelplane.io", "labelingjobs", "create", "update", "patch", "delete", "deletecollection")
+NEVER = (
+    *rights("labelplane.io", "labelingjobs", "update", "patch", subresource="status"),
+    *rights("labelplane.io", "labelingjobs", "update", subresource="finalizers"),
+    *rights("", "secrets", "get", "create"),
+    *rights("apps", "deployments", "get", "create"),
+    *rights("*", "*", "*"),
+)
+
+
+@pytest.mark.parametrize(
+    ("role", "allowed", "refused"),
+    [
+        pytest.param("view", READING, (*WRITING, *NEVER), id="a viewer reads"),
+        pytest.param("edit", WRITING, NEVER, id="an editor writes, but for the status"),
+    ],
+)
+def test_users_may_what_their_role_says(
+    cluster_wide: ApiServer, objects: ClusterObjects, role: str, allowed: tuple[Right, ...], refused: tuple[Right, ...]
+) -> None:
+    user = f"{role}er"
+    binding = {
+        "apiVersion": "rbac.authorization.k8s.io/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": user, "namespace": ELSEWHERE},
+        "roleRef": {
+            "apiGroup": "rbac.authorization.k8s.io",
+            "kind": "ClusterRole",
+            "name": f"chart-wide:labelplane-{role}",
+        },
+        "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}],
+    }
+    objects.apply(binding)
+
+    assert [str(each) for each in allowed if not may(objects.server, each, ELSEWHERE, user=user)] == []
+    assert [str(each) for each in refused if may(objects.server, each, ELSEWHERE, user=user)] == []
+    assert not may(objects.server, allowed[0], WATCHED[0], user=user)
+
+
+@pytest.mark.parametrize("role", ["view", "edit"])
+def test_the_default_roles_take_them_up(cluster_wide: ApiServer, objects: ClusterObjects, role: str) -> None:
+    default = objects.server.get(f"{RBAC}/clusterroles/{role}")["aggregationRule"]["clusterRoleSelectors"]
+    labels = objects.server.get(f"{RBAC}/clusterroles/chart-wide:labelplane-{role}")["metadata"]["labels"]
+
+    assert any(each["matchLabels"].items() <= labels.items() for each in default)
+
+
+# --- Releases ---
+
+
+def key_of(server: ApiServer, namespace: str) -> str:
+    data = server.get(f"/api/v1/namespaces/{namespace}/secrets/labelplane-installation")["data"]
+    return base64.b64decode(data["key"]).decode()
+
+
+def exists(server: ApiServer, path: str) -> bool:
+    try:
+        server.get(path)
+    except ApiError as error:
+        assert error.code == 404
+        return False
+    return True
+
+
+def test_an_upgrade_keeps_the_key_and_moves_the_rights(
+    objects: ClusterObjects, release: Callable[[str], Release]
+) -> None:
+    server, upgraded = objects.server, release("chart-upgrade")
+    binding = f"{RBAC}/clusterrolebindings/chart-upgrade:labelplane-operator"
+    role = f"{RBAC}/namespaces/{WATCHED[0]}/roles/chart-upgrade:labelplane-operator"
+    upgraded.install()
+    key = key_of(server, "chart-upgrade")
+    assert re.fullmatch(r"[A-Za-z0-9]{64}", key)
+    assert exists(server, binding)
+
+    upgraded.upgrade({"watchNamespaces": [WATCHED[0]], "replicas": 3})
+
+    deployment = server.get("/apis/apps/v1/namespaces/chart-upgrade/deployments/labelplane-operator")
+    assert key_of(server, "chart-upgrade") == key
+    assert deployment["spec"]["replicas"] == 3
+    assert not exists(server, binding)
+    assert exists(server, role)
+
+    upgraded.upgrade({"watchNamespaces": []})
+
+    assert key_of(server, "chart-upgrade") == key
+    assert exists(server, binding)
+    assert not exists(server, role)
+
+
+def test_an_uninstall_leaves_jobs_their_definition_and_the_key(
+    objects: ClusterObjects, release: Callable[[str], Release]
+) -> None:
+    server, removed = objects.server, release("chart-uninstall")
+    jobs = f"/apis/labelplane.io/v1alpha1/namespaces/{ELSEWHERE}/labelingjobs"
+    removed.install()
+    key = key_of(server, "chart-uninstall")
+    _await_resources(server, "/apis/labelplane.io/v1alpha1", count=2)
+    server.create(jobs, {**make_job().as_manifest(), "metadata": {"name": "outlives"}})
+
+    said = removed.uninstall()
+
+    assert "[CustomResourceDefinition] labelingjobs.labelplane.io" in said
+    assert "[Secret] labelplane-installation" in said
+    assert exists(server, CRD)
+    assert exists(server, f"{jobs}/outlives")
+    assert not exists(server, "/apis/apps/v1/namespaces/chart-uninstall/deployments/labelplane-operator")
+    assert not exists(server, f"{RBAC}/clusterrolebindings/chart-uninstall:labelplane-operator")
+
+    removed.install()
+
+    assert key_of(server, "chart-uninstall") == key
+    server.delete(f"{jobs}/outlives")
+
+
+def test_two_installations_share_a_cluster(objects: ClusterObjects, release: Callable[[str], Release]) -> None:
+    north, south = release("chart-north"), release("chart-south")
+
+    north.install({"watchNamespaces": [WATCHED[0]]})
+    south.install({"watchNamespaces": [WATCHED[1]], "crds": {"enabled": False}})
+
+    assert key_of(objects.server, "chart-north") != key_of(objects.server, "chart-south")
+
+
+def test_the_notes_lead_to_a_job_that_is_valid(objects: ClusterObjects, release: Callable[[str], Release]) -> None:
+    notes = release("chart-notes").install({"watchNamespaces": [WATCHED[1]]})
+
+    found = re.search(r"^kubectl apply -n chart-watched-b -f - <<'JOB'\n(.*)^JOB$", notes, re.MULTILINE | re.DOTALL)
+    assert found is not None
+    check_supported(parse_job(found[1], source="NOTES.txt"))
+    assert len(re.findall(r"^kubectl ", notes, re.MULTILINE)) == 3
+    assert "helm uninstall labelplane -n chart-notes" in notes
