@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import tempfile
@@ -23,7 +24,7 @@ Manifest = dict[str, Any]
 
 
 def find_tool(name: str) -> str:
-    """Return the path of a tool on PATH or in .tools; without it the test is skipped, or fails where parts are required."""
+    """Return the path of a tool on PATH or in .tools; without it the test is skipped, or fails where it must not."""
     binary = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), os.fspath(ROOT / ".tools")]))
     if binary is None:
         reason = f"{name} is neither on PATH nor in .tools: run `make tools`"
@@ -93,7 +94,7 @@ class Chart:
         key = json.dumps(values or {}, sort_keys=True)
         if key not in self._rendered:
             text = self.run("template", RELEASE, os.fspath(CHART), *_options(self.folder, values))
-            self._rendered[key] = Objects(tuple(_documents(text)))
+            self._rendered[key] = Objects(tuple(read_manifests(text)))
         return self._rendered[key]
 
     def lint(self, values: Mapping[str, Any] | None = None) -> str:
@@ -164,14 +165,15 @@ def _file(folder: Path, values: Mapping[str, Any] | None) -> str:
     return file.name
 
 
-def _documents(text: str) -> Iterator[Manifest]:
-    for document in yaml.load_all(text, Loader=_UniqueKeys):
+def read_manifests(text: str) -> Iterator[Manifest]:
+    """Yield the objects of a YAML text, read as the API server's clients do."""
+    for document in yaml.load_all(text, Loader=_StrictLoader):
         if document is not None:
             yield document
 
 
-class _UniqueKeys(yaml.CSafeLoader):  # type: ignore[misc, unused-ignore]
-    """Refuses a key that stands twice in a map: the API server does, and YAML itself takes the last."""
+class _StrictLoader(yaml.CSafeLoader):  # type: ignore[misc, unused-ignore]
+    """Refuses a key that stands twice in a map, and takes 1e-06 for a number: so do the API server's clients."""
 
 
 def _map_of_unique_keys(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
@@ -183,4 +185,7 @@ def _map_of_unique_keys(loader: Any, node: yaml.MappingNode) -> dict[Any, Any]:
     return made
 
 
-_UniqueKeys.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _map_of_unique_keys)
+_StrictLoader.add_constructor(yaml.resolver.BaseResolver.DEFAULT_MAPPING_TAG, _map_of_unique_keys)
+_StrictLoader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?\d+(\.\d+)?[eE][-+]?\d+$"), list("-+0123456789")
+)

@@ -125,9 +125,9 @@ def test_alerts_use_what_the_operator_exports(alerts: list[Manifest]) -> None:
 
 
 def test_panels_use_what_the_operator_exports(dashboard: dict[str, Any]) -> None:
-    expressions = {
-        panel["title"]: target["expr"] for panel in dashboard["panels"] for target in panel["targets"]
-    } | {each["name"]: each["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"}
+    expressions = {panel["title"]: target["expr"] for panel in dashboard["panels"] for target in panel["targets"]} | {
+        each["name"]: each["query"] for each in dashboard["templating"]["list"] if each["type"] == "query"
+    }
 
     assert {name: found for name, each in expressions.items() if (found := list(unknown_names(each)))} == {}
 
