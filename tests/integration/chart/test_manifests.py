@@ -17,7 +17,7 @@ KEY = "labelplane-installation"
 @pytest.fixture(scope="session")
 def built() -> list[dict[str, Any]]:
     """The objects as kustomize builds them."""
-    command = [find_tool("kubectl"), "kustomize", os.fspath(BASE)]
+    command = [find_tool("kustomize"), "build", os.fspath(BASE)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return list(read_manifests(done.stdout))
