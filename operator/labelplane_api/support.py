@@ -70,14 +70,9 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.model.image"),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
     Unbuilt("spec.scaling"),
-    Unbuilt("spec.review.deadlineSeconds"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.output.deletionPolicy", _other_than(DeletionPolicy.RETAIN)),
-    Unbuilt("spec.run.suspend"),
-    Unbuilt("spec.run.activeDeadlineSeconds"),
-    Unbuilt("spec.run.ttlSecondsAfterFinished"),
-    Unbuilt("spec.scheduling"),
-    Unbuilt("spec.podOverrides"),
+    Unbuilt("spec.podOverrides.triton"),
 )
 """Everything that is not built yet."""
 

@@ -95,7 +95,8 @@ CASES = (
     Case("budget_of_nothing", spec("budget", "votes", value=0), "spec.budget.votes"),
     Case("number_that_is_none", spec("stop", "minimumGain", value=float("nan")), "spec.stop.minimumGain"),
     Case("misspelt_strategy", spec("sampling", "strategy", value="Margins"), "spec.sampling.strategy"),
-    Case("what_is_not_built", spec("run", "suspend", value=True), "not supported yet: spec.run.suspend"),
+    Case("what_is_not_built", spec("model", "image", value="me/train:1"), "not supported yet: spec.model.image"),
+    Case("suspended", spec("run", "suspend", value=True), "spec.run.suspend is true, so nothing runs: set it to false"),
     Case("output_that_is_a_file", out_is_a_file, "choose"),
 )
 
