@@ -1,29 +1,25 @@
-"""The metrics that the operator exports, with their labels: what alerts and the dashboard may use."""
+"""The metrics of the operator with their labels, as it exports them: what alerts and the dashboard may use."""
 
-from typing import Final
+from typing import Any
 
-_JOB: Final = ("namespace", "job")
+from prometheus_client import CollectorRegistry
 
-METRICS: Final[dict[str, tuple[str, ...]]] = {
-    "labelplane_operator_reconcile_seconds_bucket": ("outcome", "le"),
-    "labelplane_operator_reconcile_seconds_count": ("outcome",),
-    "labelplane_operator_reconcile_seconds_sum": ("outcome",),
-    "labelplane_operator_reconcile_errors_total": ("reason",),
-    "labelplane_operator_queue_length": (),
-    "labelplane_operator_is_leader": (),
-    "labelplane_operator_api_requests_total": ("verb", "kind", "code"),
-    "labelplane_operator_operations_total": ("stage", "outcome"),
-    "labelplane_job_items": _JOB,
-    "labelplane_job_labelled_items": _JOB,
-    "labelplane_job_accepted_items": _JOB,
-    "labelplane_job_votes": _JOB,
-    "labelplane_job_votes_wanted": _JOB,
-    "labelplane_job_round": _JOB,
-    "labelplane_job_replicas_wanted": _JOB,
-    "labelplane_job_queue_depth": _JOB,
-    "labelplane_job_money": _JOB,
-    "labelplane_job_cpu_seconds": _JOB,
-    "labelplane_job_gpu_seconds": _JOB,
-    "labelplane_job_condition": (*_JOB, "type", "status"),
+from labelplane_operator.metrics import JobCollector, OperatorMetrics
+
+_JOB: dict[str, Any] = {
+    "metadata": {"namespace": "a", "name": "b"},
+    "status": {"conditions": [{"type": "Failed", "status": "True"}], "rounds": [{"round": 0}]},
 }
-"""By name, as Prometheus stores it."""
+
+
+def exported_metrics() -> dict[str, frozenset[str]]:
+    """Return the labels of every series that the operator exports, by its name, once each of them has been counted."""
+    registry = CollectorRegistry()
+    metrics = OperatorMetrics(registry)
+    metrics.reconciled(0.1, outcome="success")
+    metrics.failed(RuntimeError())
+    metrics.requested("get", "leases", 200)
+    metrics.operation_ended("Vote", outcome="Succeeded")
+    registry.register(JobCollector(lambda: [_JOB], lambda _namespace, _name: 1))
+    samples = [sample for family in registry.collect() for sample in family.samples]
+    return {sample.name: frozenset(sample.labels) for sample in samples if not sample.name.endswith("_created")}

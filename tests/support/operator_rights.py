@@ -26,8 +26,8 @@ def rights(group: str, resource: str, *verbs: str, subresource: str = "") -> tup
 
 
 NEEDED: Final[tuple[Right, ...]] = (
-    *rights("labelplane.io", "labelingjobs", "get", "list", "watch", "patch", "delete"),
-    *rights("labelplane.io", "labelingjobs", "patch", subresource="status"),
+    *rights("labelplane.io", "labelingjobs", "list", "watch", "patch", "delete"),
+    *rights("labelplane.io", "labelingjobs", "update", subresource="status"),
     *rights("labelplane.io", "labelingjobs", "update", subresource="finalizers"),
     *rights("apps", "deployments", *CHILD_VERBS),
     *rights("apps", "deployments", "patch", subresource="scale"),
@@ -37,16 +37,15 @@ NEEDED: Final[tuple[Right, ...]] = (
     *rights("policy", "poddisruptionbudgets", *CHILD_VERBS),
     *rights("networking.k8s.io", "networkpolicies", *CHILD_VERBS),
     *rights("", "secrets", "create"),
-    *rights("", "pods", "get", "list", "watch", "patch"),
-    *rights("", "configmaps", "get", "list", "watch"),
-    *rights("events.k8s.io", "events", "create", "patch"),
+    *rights("", "pods", "list", "watch"),
+    *rights("events.k8s.io", "events", "create"),
 )
 """In every namespace that it watches."""
 
 FORBIDDEN: Final[tuple[Right, ...]] = (
     *rights("", "secrets", "get", "list", "watch", "update", "patch", "delete", "deletecollection"),
-    *rights("", "configmaps", "create", "update", "patch", "delete"),
-    *rights("", "pods", "create", "delete"),
+    *rights("", "configmaps", "get", "list", "create", "update", "patch", "delete"),
+    *rights("", "pods", "create", "update", "delete"),
     *rights("", "pods", "create", subresource="exec"),
     *rights("", "pods", "get", subresource="log"),
     *rights("", "serviceaccounts", "create", subresource="token"),
@@ -63,7 +62,7 @@ FORBIDDEN: Final[tuple[Right, ...]] = (
     *rights("rbac.authorization.k8s.io", "clusterrolebindings", "get", "create"),
     *rights("admissionregistration.k8s.io", "mutatingwebhookconfigurations", "create"),
     *rights("labelplane.io", "labelingjobs", "create", "update", "deletecollection"),
-    *rights("labelplane.io", "labelingjobs", "update", subresource="status"),
+    *rights("labelplane.io", "labelingjobs", "patch", subresource="status"),
     *rights("*", "*", "*"),
     *rights("*", "*", "get"),
     *rights("", "*", "get"),

@@ -4,8 +4,8 @@
 {{- if ge (int .renewDeadlineSeconds) (int .leaseDurationSeconds) -}}
 {{- fail (printf "leaderElection.renewDeadlineSeconds (%v) must be less than leaseDurationSeconds (%v): a leader must be gone before another takes over" .renewDeadlineSeconds .leaseDurationSeconds) -}}
 {{- end -}}
-{{- if ge (int .retryPeriodSeconds) (int .renewDeadlineSeconds) -}}
-{{- fail (printf "leaderElection.retryPeriodSeconds (%v) must be less than renewDeadlineSeconds (%v)" .retryPeriodSeconds .renewDeadlineSeconds) -}}
+{{- if gt (mul 12 .retryPeriodSeconds) (mul 10 .renewDeadlineSeconds) -}}
+{{- fail (printf "leaderElection.renewDeadlineSeconds (%v) must be at least 1.2 times retryPeriodSeconds (%v): one failed try is no lost Lease" .renewDeadlineSeconds .retryPeriodSeconds) -}}
 {{- end -}}
 {{- end -}}
 {{- $set := dict -}}

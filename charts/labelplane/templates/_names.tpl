@@ -1,15 +1,11 @@
-{{- define "labelplane.name" -}}
-{{- default .Chart.Name .Values.nameOverride | trunc 40 | trimSuffix "-" -}}
-{{- end -}}
-
 {{- /* The beginning of every object's name; a release called labelplane is not named twice. */ -}}
 {{- define "labelplane.fullname" -}}
 {{- if .Values.fullnameOverride -}}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
-{{- else if contains (include "labelplane.name" .) .Release.Name -}}
+{{- else if contains "labelplane" .Release.Name -}}
 {{- .Release.Name | trunc 40 | trimSuffix "-" -}}
 {{- else -}}
-{{- printf "%s-%s" .Release.Name (include "labelplane.name" .) | trunc 40 | trimSuffix "-" -}}
+{{- printf "%s-labelplane" (.Release.Name | trunc 29 | trimSuffix "-") -}}
 {{- end -}}
 {{- end -}}
 
@@ -38,15 +34,16 @@
 {{- default (printf "%s-%s" .Release.Namespace .Release.Name | trunc 63 | trimSuffix "-") .Values.installation.id -}}
 {{- end -}}
 
+{{- /* The NetworkPolicy of every job lets in pods of this name and component. */ -}}
 {{- define "labelplane.selector" -}}
-app.kubernetes.io/name: {{ include "labelplane.name" . }}
+app.kubernetes.io/name: labelplane
 app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
 {{- define "labelplane.labels" -}}
 {{- $standard := dict
-  "app.kubernetes.io/name" (include "labelplane.name" .)
+  "app.kubernetes.io/name" "labelplane"
   "app.kubernetes.io/instance" .Release.Name
   "app.kubernetes.io/version" .Chart.AppVersion
   "app.kubernetes.io/part-of" "labelplane"

@@ -3,10 +3,10 @@
 - apiGroups: [labelplane.io]
   resources: [labelingjobs]
   # patch: the finalizer of deletionPolicy Delete; delete: ttlSecondsAfterFinished.
-  verbs: [get, list, watch, patch, delete]
+  verbs: [list, watch, patch, delete]
 - apiGroups: [labelplane.io]
   resources: [labelingjobs/status]
-  verbs: [patch]
+  verbs: [update]
 # Owner references that block the owner's deletion.
 - apiGroups: [labelplane.io]
   resources: [labelingjobs/finalizers]
@@ -33,15 +33,11 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
-# patch: pod-deletion-cost of idle workers, before a scale-down.
+# Why the pods of a job do not run.
 - apiGroups: [""]
   resources: [pods]
-  verbs: [get, list, watch, patch]
-# Rules, knowledge bases and certificates that a job refers to.
-- apiGroups: [""]
-  resources: [configmaps]
-  verbs: [get, list, watch]
+  verbs: [list, watch]
 - apiGroups: [events.k8s.io]
   resources: [events]
-  verbs: [create, patch]
+  verbs: [create]
 {{- end -}}

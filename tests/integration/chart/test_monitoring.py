@@ -12,11 +12,13 @@ import pytest
 import yaml
 from chart_values import VALUES
 from helm import NAMESPACE, ROOT, Chart, Manifest, Objects, find_tool
-from operator_metrics import METRICS
+from operator_metrics import exported_metrics
+
+from labelplane_operator import errors
 
 ALERT_TESTS = Path(__file__).parent / "alerts.test.yaml"
 OF_THE_TARGET = {"namespace", "job", "pod"}  # Prometheus adds these to every series of the operator
-KEYWORDS = {"by", "on", "without", "ignoring", "le"}
+METRICS = exported_metrics()
 
 
 @pytest.fixture(scope="session")
@@ -137,6 +139,13 @@ def test_every_metric_is_on_the_dashboard(dashboard: dict[str, Any]) -> None:
     histogram = "labelplane_operator_reconcile_seconds"
 
     assert set(METRICS) - shown == {f"{histogram}_sum", f"{histogram}_count"}
+
+
+def test_errors_that_no_alert_is_about_are_errors_of_the_operator(alerts: list[Manifest]) -> None:
+    (expression,) = (each["expr"] for each in alerts if each["alert"] == "LabelplaneReconcileErrors")
+    (left_out,) = re.findall(r'reason!~"([^"]+)"', expression)
+
+    assert all(issubclass(getattr(errors, name), errors.OperatorError) for name in left_out.split("|"))
 
 
 def test_panels_have_ids_of_their_own_and_do_not_overlap(dashboard: dict[str, Any]) -> None:

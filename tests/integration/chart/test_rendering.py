@@ -102,10 +102,10 @@ def test_selectors_take_the_operators_pods_and_no_pod_of_a_job(plain: Objects) -
         assert not selector.items() <= of_a_job.items()
 
 
-def test_a_release_of_another_name_puts_it_before_the_charts(chart: Chart) -> None:
-    named = chart.render({"fullnameOverride": "north"}).only("Deployment")["metadata"]["name"]
+def test_another_name_is_taken_for_every_object(chart: Chart) -> None:
+    names = [each["metadata"]["name"] for each in chart.render({"fullnameOverride": "north"}).manifests]
 
-    assert named == "north-operator"
+    assert all("north" in each for each in names if each != "labelingjobs.labelplane.io")
 
 
 # --- The operator's pods ---

@@ -62,9 +62,9 @@ def test_the_linter_has_nothing_to_say(chart: Chart, values: dict[str, Any]) -> 
             id="a leader that would outlive its lease",
         ),
         pytest.param(
-            {"leaderElection": {"retryPeriodSeconds": 10}},
-            "leaderElection.retryPeriodSeconds (10) must be less than renewDeadlineSeconds (10)",
-            id="one try alone",
+            {"leaderElection": {"retryPeriodSeconds": 9}},
+            "leaderElection.renewDeadlineSeconds (10) must be at least 1.2 times retryPeriodSeconds (9)",
+            id="room for one try alone",
         ),
         pytest.param(
             {"extraEnv": [{"name": "LABELPLANE_WORKERS", "value": "1"}]},
