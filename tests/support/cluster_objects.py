@@ -1,6 +1,7 @@
 """Any object on a test's API server, by what its manifest says of itself."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from api_server import ApiServer
@@ -38,10 +39,8 @@ def _group_path(version: str) -> str:
     return f"/apis/{version}" if "/" in version else f"/api/{version}"
 
 
-def as_service_account(server: ApiServer, namespace: str, name: str) -> ApiServer:
-    """Return a client that has the rights of a ServiceAccount, by a token that the server issued."""
+def as_service_account(server: ApiServer, namespace: str, name: str, folder: Path) -> ApiServer:
+    """Return a client with the rights of a ServiceAccount, by a token of the server's; its files go to `folder`."""
     request = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 3600}}
     issued = server.create(f"/api/v1/namespaces/{namespace}/serviceaccounts/{name}/token", request)
-    return ApiServer(
-        port=server.port, token=issued["status"]["token"], certificate=server.certificate, folder=server.folder
-    )
+    return ApiServer(port=server.port, token=issued["status"]["token"], certificate=server.certificate, folder=folder)

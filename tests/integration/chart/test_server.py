@@ -8,56 +8,17 @@ from typing import Any
 
 import pytest
 from api_server import ApiError, ApiServer
+from chart_cluster import ELSEWHERE, WATCHED, await_resources
 from chart_values import VALUES
-from cluster_objects import ClusterObjects, as_service_account
+from cluster_objects import ClusterObjects
 from helm import NAMESPACE, RELEASE, Chart, Release
 from job_builder import make_job
 from operator_rights import FORBIDDEN, NEEDED, Right, rights
 
 from labelplane_api import check_supported, parse_job
 
-RESTRICTED = {"pod-security.kubernetes.io/enforce": "restricted"}
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/labelingjobs.labelplane.io"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-WATCHED = ("chart-watched-a", "chart-watched-b")
-ELSEWHERE = "chart-elsewhere"
-
-
-@pytest.fixture(scope="session")
-def objects(api_server: ApiServer) -> ClusterObjects:
-    """The server with the namespaces that the values name, and with kinds named as the Prometheus Operator's are."""
-    for name in (NAMESPACE, *WATCHED, ELSEWHERE, "labelling-a", "labelling-b"):
-        api_server.make_namespace(name)
-    api_server.apply(
-        f"/api/v1/namespaces/{NAMESPACE}",
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": RESTRICTED}},
-    )
-    found = ClusterObjects(api_server)
-    for plural, kind in (("servicemonitors", "ServiceMonitor"), ("prometheusrules", "PrometheusRule")):
-        found.apply(_open_definition("monitoring.coreos.com", plural, kind))
-    _await_resources(api_server, "/apis/monitoring.coreos.com/v1", count=2)
-    return found
-
-
-def _open_definition(group: str, plural: str, kind: str) -> dict[str, Any]:
-    schema = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
-    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": schema}}
-    names = {"plural": plural, "kind": kind, "listKind": f"{kind}List", "singular": kind.lower()}
-    return {
-        "apiVersion": "apiextensions.k8s.io/v1",
-        "kind": "CustomResourceDefinition",
-        "metadata": {"name": f"{plural}.{group}"},
-        "spec": {"group": group, "names": names, "scope": "Namespaced", "versions": [version]},
-    }
-
-
-def _await_resources(server: ApiServer, path: str, *, count: int) -> None:
-    for _ in itertools.count():  # pytest's own timeout bounds it
-        try:
-            if len(server.get(path)["resources"]) >= count:
-                return
-        except ApiError:
-            continue
 
 
 @pytest.fixture
@@ -99,29 +60,6 @@ def test_a_namespace_of_the_restricted_standard_takes_the_operators_pods(
 
 
 # --- Rights ---
-
-
-@pytest.fixture(scope="session")
-def cluster_wide(chart: Chart, objects: ClusterObjects) -> Iterator[ApiServer]:
-    """The API as the operator sees it that watches all namespaces."""
-    yield from _installed(chart, objects, namespace="chart-wide", values={})
-
-
-@pytest.fixture(scope="session")
-def namespaced(chart: Chart, objects: ClusterObjects) -> Iterator[ApiServer]:
-    """The API as the operator sees it that watches two namespaces."""
-    yield from _installed(chart, objects, namespace="chart-named", values={"watchNamespaces": list(WATCHED)})
-
-
-def _installed(chart: Chart, objects: ClusterObjects, *, namespace: str, values: dict[str, Any]) -> Iterator[ApiServer]:
-    objects.server.make_namespace(namespace)
-    release = Release(chart, objects.server.kubeconfig(), RELEASE, namespace)
-    release.install(values)
-    _await_resources(objects.server, "/apis/labelplane.io/v1alpha1", count=2)
-    client = as_service_account(objects.server, namespace, "labelplane-operator")
-    yield client
-    client.close()
-    release.uninstall()
 
 
 def may(server: ApiServer, right: Right, namespace: str, *, user: str = "") -> bool:
@@ -330,7 +268,7 @@ def test_an_uninstall_leaves_jobs_their_definition_and_the_key(
     jobs = f"/apis/labelplane.io/v1alpha1/namespaces/{ELSEWHERE}/labelingjobs"
     removed.install()
     key = key_of(server, "chart-uninstall")
-    _await_resources(server, "/apis/labelplane.io/v1alpha1", count=2)
+    await_resources(server, "/apis/labelplane.io/v1alpha1", count=2)
     server.create(jobs, {**make_job().as_manifest(), "metadata": {"name": "outlives"}})
 
     said = removed.uninstall()
