@@ -3,7 +3,9 @@
 import base64
 import itertools
 import re
+import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +13,7 @@ from api_server import ApiError, ApiServer
 from chart_cluster import ELSEWHERE, WATCHED, await_resources
 from chart_values import VALUES
 from cluster_objects import ClusterObjects
+from controller_manager import running_controllers
 from helm import NAMESPACE, RELEASE, Chart, Release
 from job_builder import make_job
 from operator_rights import FORBIDDEN, NEEDED, Right, rights
@@ -19,6 +22,7 @@ from labelplane_api import check_supported, parse_job
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/labelingjobs.labelplane.io"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
+_AGGREGATED_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -180,41 +184,61 @@ NEVER = (
 )
 
 
-@pytest.mark.parametrize(
-    ("role", "allowed", "refused"),
-    [
-        pytest.param("view", READING, (*WRITING, *NEVER), id="a viewer reads"),
-        pytest.param("edit", WRITING, NEVER, id="an editor writes, but for the status"),
-    ],
-)
+USERS = [
+    pytest.param("view", READING, (*WRITING, *NEVER), id="a viewer reads"),
+    pytest.param("edit", WRITING, NEVER, id="an editor writes, but for the status"),
+]
+
+
+def bind(objects: ClusterObjects, user: str, role: str) -> None:
+    """Give a user a ClusterRole in one namespace."""
+    group = "rbac.authorization.k8s.io"
+    objects.apply(
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": user, "namespace": ELSEWHERE},
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": role},
+            "subjects": [{"kind": "User", "name": user, "apiGroup": group}],
+        }
+    )
+
+
+@pytest.mark.parametrize(("role", "allowed", "refused"), USERS)
 def test_users_may_what_their_role_says(
     cluster_wide: ApiServer, objects: ClusterObjects, role: str, allowed: tuple[Right, ...], refused: tuple[Right, ...]
 ) -> None:
     user = f"{role}er"
-    binding = {
-        "apiVersion": "rbac.authorization.k8s.io/v1",
-        "kind": "RoleBinding",
-        "metadata": {"name": user, "namespace": ELSEWHERE},
-        "roleRef": {
-            "apiGroup": "rbac.authorization.k8s.io",
-            "kind": "ClusterRole",
-            "name": f"chart-wide:labelplane-{role}",
-        },
-        "subjects": [{"kind": "User", "name": user, "apiGroup": "rbac.authorization.k8s.io"}],
-    }
-    objects.apply(binding)
+    bind(objects, user, f"chart-wide:labelplane-{role}")
 
     assert [str(each) for each in allowed if not may(objects.server, each, ELSEWHERE, user=user)] == []
     assert [str(each) for each in refused if may(objects.server, each, ELSEWHERE, user=user)] == []
     assert not may(objects.server, allowed[0], WATCHED[0], user=user)
 
 
-@pytest.mark.parametrize("role", ["view", "edit"])
-def test_the_default_roles_take_them_up(cluster_wide: ApiServer, objects: ClusterObjects, role: str) -> None:
-    default = objects.server.get(f"{RBAC}/clusterroles/{role}")["aggregationRule"]["clusterRoleSelectors"]
-    labels = objects.server.get(f"{RBAC}/clusterroles/chart-wide:labelplane-{role}")["metadata"]["labels"]
+def test_holders_of_the_clusters_own_roles_get_these_rights(
+    cluster_wide: ApiServer, objects: ClusterObjects, tmp_path: Path
+) -> None:
+    holders = {"view": READING, "edit": (*READING, *WRITING), "admin": (*READING, *WRITING)}
+    for role in holders:
+        bind(objects, f"holder-of-{role}", role)
 
-    assert any(each["matchLabels"].items() <= labels.items() for each in default)
+    with running_controllers(objects.server, tmp_path, "clusterrole-aggregation-controller") as log:
+        for role, allowed in holders.items():
+            for right in allowed:
+                await_right(objects.server, right, user=f"holder-of-{role}", log=log)
+
+    assert not any(may(objects.server, right, ELSEWHERE, user="holder-of-view") for right in WRITING)
+    assert not any(may(objects.server, right, ELSEWHERE, user="holder-of-admin") for right in NEVER[:3])
+
+
+def await_right(server: ApiServer, right: Right, *, user: str, log: Path) -> None:
+    """Return once a user has a right; the controller takes a moment."""
+    deadline = time.monotonic() + _AGGREGATED_SECONDS
+    while not may(server, right, ELSEWHERE, user=user):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{user} may not {right}: {log.read_text()[-2000:]}")
+        time.sleep(0.1)
 
 
 # --- Releases ---
