@@ -2,6 +2,7 @@
 
 import base64
 import itertools
+import json
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +15,12 @@ from chart_cluster import ELSEWHERE, WATCHED, await_resources
 from chart_values import VALUES
 from cluster_objects import ClusterObjects
 from controller_manager import running_controllers
-from helm import NAMESPACE, RELEASE, Chart, Release
+from helm import NAMESPACE, RELEASE, ROOT, Chart, Release
 from job_builder import make_job
 from operator_rights import FORBIDDEN, NEEDED, Right, rights
 
 from labelplane_api import check_supported, parse_job
+from labelplane_operator.policies.deletion import FINALIZER
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/labelingjobs.labelplane.io"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
@@ -160,16 +162,6 @@ def test_the_operator_writes_a_secret_and_cannot_read_it_back(cluster_wide: ApiS
     objects.server.delete(f"{secrets}/digits-token")
 
 
-def test_the_operator_renews_its_lease(cluster_wide: ApiServer) -> None:
-    leases = "/apis/coordination.k8s.io/v1/namespaces/chart-wide/leases"
-    lease = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "labelplane-operator"}}
-    made = cluster_wide.create(leases, lease)
-
-    made["spec"] = {"holderIdentity": "labelplane-operator-0"}
-    renewed = cluster_wide.replace(f"{leases}/labelplane-operator", made)
-    assert renewed["spec"]["holderIdentity"] == "labelplane-operator-0"
-
-
 READING = (
     *rights("labelplane.io", "labelingjobs", "get", "list", "watch"),
     *rights("labelplane.io", "labelingjobs", "get", subresource="status"),
@@ -308,6 +300,22 @@ def test_an_uninstall_leaves_jobs_their_definition_and_the_key(
 
     assert key_of(server, "chart-uninstall") == key
     server.delete(f"{jobs}/outlives")
+
+
+def test_a_finalizer_can_be_taken_off_as_the_page_says_when_the_operator_is_gone(
+    cluster_wide: ApiServer, objects: ClusterObjects
+) -> None:
+    job = f"/apis/labelplane.io/v1alpha1/namespaces/{ELSEWHERE}/labelingjobs/held"
+    manifest = make_job().named("held", namespace=ELSEWHERE).having("metadata.finalizers", [FINALIZER]).as_manifest()
+    page = (ROOT / "docs" / "install.md").read_text()
+    (patch,) = re.findall(r"^kubectl patch .* --type=merge -p '([^']+)'$", page, re.MULTILINE)
+    objects.apply(manifest)
+    objects.server.delete(job)
+    assert objects.server.get(job)["metadata"]["deletionTimestamp"]
+
+    objects.server.request("PATCH", job, body=json.loads(patch), content_type="application/merge-patch+json")
+
+    assert not exists(objects.server, job)
 
 
 def test_two_installations_share_a_cluster(objects: ClusterObjects, release: Callable[[str], Release]) -> None:

@@ -43,6 +43,7 @@ def test_the_linter_has_nothing_to_say(chart: Chart, values: dict[str, Any]) -> 
             "at '/images/operator/digest'",
             id="half a digest",
         ),
+        pytest.param({"fullnameOverride": "North"}, "at '/fullnameOverride'", id="a name in capitals"),
         pytest.param({"images": {"tag": "a:b"}}, "at '/images/tag'", id="a tag with a colon"),
         pytest.param({"images": {"pullSecrets": [{"name": "x"}]}}, "want string", id="a pull secret as an object"),
         pytest.param(
