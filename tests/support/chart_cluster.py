@@ -10,6 +10,7 @@ from typing import Any, Final
 from api_server import ApiError, ApiServer
 from cluster_objects import ClusterObjects, as_service_account
 from helm import NAMESPACE, RELEASE, Chart, Release
+from operator_rights import Right, await_right
 
 WATCHED: Final = ("chart-watched-a", "chart-watched-b")
 """Namespaces of jobs that the namespaced operator watches."""
@@ -56,6 +57,9 @@ def installed(
     release.install({"watchNamespaces": list(watched)})
     await_resources(server, "/apis/labelplane.io/v1alpha1", count=2)
     client = as_service_account(server, namespace, "labelplane-operator", folder)
+    for each in watched or (ELSEWHERE,):
+        await_right(client, Right("list", "labelplane.io", "labelingjobs"), each)
+    await_right(client, Right("create", "coordination.k8s.io", "leases"), namespace)
     try:
         yield Installed(namespace, watched, client)
     finally:

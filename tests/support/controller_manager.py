@@ -13,9 +13,8 @@ _STOP_SECONDS = 15.0
 
 
 @contextmanager
-def running_controllers(server: ApiServer, folder: Path, *controllers: str) -> Iterator[Path]:
-    """Start the controllers and yield their log; they are stopped by their process id."""
-    log = folder / "controller-manager.log"
+def running_controllers(server: ApiServer, folder: Path, *controllers: str) -> Iterator[None]:
+    """Start the controllers, with their log in `folder`; they are stopped by their process id."""
     command = [
         find_tool("kube-controller-manager"),
         f"--kubeconfig={server.kubeconfig()}",
@@ -23,10 +22,10 @@ def running_controllers(server: ApiServer, folder: Path, *controllers: str) -> I
         "--leader-elect=false",
         "--secure-port=0",
     ]
-    with log.open("wb") as output:
+    with (folder / "controller-manager.log").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env={"PATH": os.environ["PATH"]})
     try:
-        yield log
+        yield
     finally:
         process.terminate()
         try:

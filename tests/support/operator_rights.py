@@ -1,7 +1,12 @@
 """What the operator's code calls on the Kubernetes API, and what it must not be able to."""
 
+import time
 from dataclasses import dataclass
 from typing import Final
+
+from api_server import ApiServer
+
+_RIGHT_SECONDS: Final = 60.0
 
 CHILD_VERBS: Final = ("get", "list", "watch", "create", "patch", "delete")
 
@@ -69,3 +74,32 @@ FORBIDDEN: Final[tuple[Right, ...]] = (
     *rights("labelplane.io", "labelingjobs", "*"),
 )
 """Nowhere."""
+
+
+def may(server: ApiServer, right: Right, namespace: str, *, user: str = "") -> bool:
+    """Ask the server for the right of a user, or of the client itself."""
+    attributes = {
+        "verb": right.verb,
+        "group": right.group,
+        "resource": right.resource,
+        "subresource": right.subresource,
+        "name": right.name,
+        "namespace": namespace,
+    }
+    kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
+    review = {
+        "apiVersion": "authorization.k8s.io/v1",
+        "kind": kind,
+        "spec": {"resourceAttributes": attributes, **({"user": user} if user else {})},
+    }
+    answer = server.create(f"/apis/authorization.k8s.io/v1/{kind.lower()}s", review)
+    return bool(answer["status"]["allowed"])
+
+
+def await_right(server: ApiServer, right: Right, namespace: str, *, user: str = "") -> None:
+    """Return once a user has a right: controllers, and the server itself, learn of roles and bindings by watches."""
+    deadline = time.monotonic() + _RIGHT_SECONDS
+    while not may(server, right, namespace, user=user):
+        if time.monotonic() > deadline:
+            raise AssertionError(f"{user or 'the client'} may not {right} in {namespace}")
+        time.sleep(0.1)

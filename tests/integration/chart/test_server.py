@@ -4,7 +4,6 @@ import base64
 import itertools
 import json
 import re
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,14 +16,13 @@ from cluster_objects import ClusterObjects
 from controller_manager import running_controllers
 from helm import NAMESPACE, RELEASE, ROOT, Chart, Release
 from job_builder import make_job
-from operator_rights import FORBIDDEN, NEEDED, Right, rights
+from operator_rights import FORBIDDEN, NEEDED, Right, await_right, may, rights
 
 from labelplane_api import check_supported, parse_job
 from labelplane_operator.policies.deletion import FINALIZER
 
 CRD = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/labelingjobs.labelplane.io"
 RBAC = "/apis/rbac.authorization.k8s.io/v1"
-_AGGREGATED_SECONDS = 60.0
 
 
 @pytest.fixture
@@ -66,26 +64,6 @@ def test_a_namespace_of_the_restricted_standard_takes_the_operators_pods(
 
 
 # --- Rights ---
-
-
-def may(server: ApiServer, right: Right, namespace: str, *, user: str = "") -> bool:
-    """Ask the server for the right of a user, or of the client itself."""
-    attributes = {
-        "verb": right.verb,
-        "group": right.group,
-        "resource": right.resource,
-        "subresource": right.subresource,
-        "name": right.name,
-        "namespace": namespace,
-    }
-    kind = "SubjectAccessReview" if user else "SelfSubjectAccessReview"
-    review = {
-        "apiVersion": "authorization.k8s.io/v1",
-        "kind": kind,
-        "spec": {"resourceAttributes": attributes, **({"user": user} if user else {})},
-    }
-    answer = server.create(f"/apis/authorization.k8s.io/v1/{kind.lower()}s", review)
-    return bool(answer["status"]["allowed"])
 
 
 @pytest.mark.parametrize("right", NEEDED, ids=str)
@@ -202,6 +180,7 @@ def test_users_may_what_their_role_says(
 ) -> None:
     user = f"{role}er"
     bind(objects, user, f"chart-wide:labelplane-{role}")
+    await_right(objects.server, allowed[0], ELSEWHERE, user=user)
 
     assert [str(each) for each in allowed if not may(objects.server, each, ELSEWHERE, user=user)] == []
     assert [str(each) for each in refused if may(objects.server, each, ELSEWHERE, user=user)] == []
@@ -215,22 +194,13 @@ def test_holders_of_the_clusters_own_roles_get_these_rights(
     for role in holders:
         bind(objects, f"holder-of-{role}", role)
 
-    with running_controllers(objects.server, tmp_path, "clusterrole-aggregation-controller") as log:
+    with running_controllers(objects.server, tmp_path, "clusterrole-aggregation-controller"):
         for role, allowed in holders.items():
             for right in allowed:
-                await_right(objects.server, right, user=f"holder-of-{role}", log=log)
+                await_right(objects.server, right, ELSEWHERE, user=f"holder-of-{role}")
 
     assert not any(may(objects.server, right, ELSEWHERE, user="holder-of-view") for right in WRITING)
     assert not any(may(objects.server, right, ELSEWHERE, user="holder-of-admin") for right in NEVER[:3])
-
-
-def await_right(server: ApiServer, right: Right, *, user: str, log: Path) -> None:
-    """Return once a user has a right; the controller takes a moment."""
-    deadline = time.monotonic() + _AGGREGATED_SECONDS
-    while not may(server, right, ELSEWHERE, user=user):
-        if time.monotonic() > deadline:
-            raise AssertionError(f"{user} may not {right}: {log.read_text()[-2000:]}")
-        time.sleep(0.1)
 
 
 # --- Releases ---
