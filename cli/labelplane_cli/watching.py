@@ -8,6 +8,7 @@ from rich.live import Live
 
 from labelplane_api.conditions import ConditionStatus, ConditionType, Reason, find_condition
 from labelplane_api.job import LabelingJob
+from labelplane_api.support import unread_on_one_machine
 from labelplane_cli.display import Activity, RunView, finished_rounds, live_frame, round_line, view_of
 from labelplane_cli.terminal import is_live, printable
 from labelplane_core.clock import Clock
@@ -65,8 +66,10 @@ class RunWatcher:
         self._tell_late(job)
 
     def _begin(self, job: LabelingJob) -> None:
-        """Take what an earlier run has shown as told, and say where this one goes on."""
+        """Say what of the job is not read here and where this run goes on; what an earlier run has shown is told."""
         self._has_begun = True
+        if unread := unread_on_one_machine(job):
+            self._console.print(printable(f"  not read here, as there are no pods: {', '.join(unread)}"))
         self._told.update(("round", each.round) for each in finished_rounds(job))
         if job.status.prepare is not None:
             self._told.add("data set")

@@ -76,6 +76,8 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
 )
 """Everything that is not built yet."""
 
+_ABOUT_PODS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.scheduling"), Unbuilt("spec.podOverrides"))
+
 
 def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet, with the value where the value is the reason.
@@ -83,6 +85,11 @@ def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tupl
     A field that has its default, set or not, is never listed: the API server writes defaults into every object.
     """
     return tuple(_shown(found, row) for row in table for found in _refused(job, row))
+
+
+def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
+    """List the fields that the job sets and that only a cluster reads; a run on one machine names them and goes on."""
+    return unsupported(job, table=_ABOUT_PODS)
 
 
 def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:

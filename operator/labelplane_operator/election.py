@@ -97,10 +97,12 @@ class Election:
         """Give the Lease up, so that the next leader need not wait for it to run out."""
         if self._held is None:
             return
-        lease, self._held = self._held, None
-        spec = {**lease["spec"], "holderIdentity": ""}
+        self._held = None
         try:
-            await self._leases.replace_lease({**lease, "spec": spec})
+            # A renewal that was cut short may have changed it.
+            lease = await self._leases.get(LEASE, self._settings.namespace, self._settings.name)
+            if lease["spec"].get("holderIdentity") == self._settings.holder:
+                await self._leases.replace_lease({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
         except (ApiError, ApiUnavailable) as error:
             _log.info("the Lease runs out by itself: %s", error)
 

@@ -8,27 +8,27 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, is_true
+from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, find_condition, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState
+from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
 from labelplane_operator.parts import Part
+from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
 from labelplane_operator.policies.deletion import decide_removal, is_being_deleted, wants_finalizer
 from labelplane_operator.policies.expiry import seconds_to_expiry
 from labelplane_operator.policies.parts import wanted_parts
-from labelplane_operator.policies.refusals import cluster_refusals
 from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
 
-__all__ = ["Event", "Plan", "make_plan", "plan_for_invalid"]
+__all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
 
 RUNNING_SECONDS: Final = 2.0
 """How soon to look again at a running operation."""
@@ -114,6 +114,24 @@ def plan_for_invalid(
     return Plan(after, events=_changes(status, after), finalizer=False if is_deleted else None)
 
 
+def plan_when_blocked(job: LabelingJob, plan: Plan, problem: Problem, *, now: datetime) -> Plan:
+    """Return a plan that could not be acted on, with why in place of what would have happened.
+
+    Nothing of what it would have started is in its status: the next look decides that again.
+    """
+    value = ConditionStatus.FALSE
+    status = folds.with_condition(
+        job, job.status, ConditionType.PROGRESSING, value, problem.reason, problem.message, now=now
+    )
+    accepted = find_condition(plan.status.conditions, ConditionType.ACCEPTED)
+    if accepted is not None:
+        status = folds.with_condition(
+            job, status, ConditionType.ACCEPTED, accepted.status, accepted.reason, accepted.message, now=now
+        )
+    status = folds.named_stage(status.model_copy(update={"observed_generation": job.metadata.generation}))
+    return Plan(status, events=_changes(job.status, status), finalizer=plan.finalizer)
+
+
 def _pursue(job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime) -> Plan:
     """Return the plan for the loop, without what follows from its status alone."""
     if is_finished(job.status) and not _is_tried_again(job):
@@ -138,7 +156,7 @@ def _refusal(
     """Return the status of a job that cannot run here, None when it can."""
     if unbuilt := unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
-    wrong = (*(cluster_refusals(job) if installation.is_cluster else ()), *observed.refusals)
+    wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)

@@ -108,7 +108,7 @@ class _Operator:
         os._exit(LOST_LEASE)
 
     def _reconciler(self, kube: Kube, channels: ServiceChannels, epoch: int) -> Reconciler:
-        services = JobServices(self._cache, channels, token_of=self._token_of)
+        services = JobServices(self._cache, channels, token_of=self._token_of, wake=self._queue.add)
         return Reconciler(
             kube,
             self._cache,

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from labelplane_api.conditions import Reason
 from labelplane_api.errors import SpecInvalidError
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
@@ -14,15 +15,15 @@ from labelplane_api.status import LabelingJobStatus
 from labelplane_api.validation import validate_job
 from labelplane_operator.act import Actor
 from labelplane_operator.cache import JobKey, ObjectCache
-from labelplane_operator.errors import ApiConflict, ApiError, ApiNotFound
+from labelplane_operator.errors import ApiConflict, ApiError, ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
 from labelplane_operator.job_events import event_manifest
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import EVENT, LABELING_JOB
 from labelplane_operator.kube import Kube
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
-from labelplane_operator.observed import Observed, OperationState
-from labelplane_operator.plan import Plan, make_plan, plan_for_invalid
+from labelplane_operator.observed import Observed, OperationState, Problem
+from labelplane_operator.plan import Plan, make_plan, plan_for_invalid, plan_when_blocked
 from labelplane_operator.requests import Installation
 
 __all__ = ["Reconciler"]
@@ -79,9 +80,22 @@ class Reconciler:
             observed = await self._observer.observe(job)
             plan = make_plan(job, observed, installation=self._installation, now=self._now())
             self._count(job, observed)
-            await self._actor.act(job, plan)
+            await self._act(manifest, job, plan)
         await self._settle(manifest, plan)
         return plan.requeue_after_seconds
+
+    async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
+        """Act on the plan; what only people can mend is told in the status, and tried again all the same."""
+        try:
+            await self._actor.act(job, plan)
+        except NameTaken as error:
+            problem = Problem(Reason.NAME_TAKEN, str(error))
+        except (ApiForbidden, ApiInvalid) as error:
+            problem = Problem(Reason.CHILD_REFUSED, f"the API server refuses an object of this job: {error}")
+        else:
+            return
+        await self._settle(manifest, plan_when_blocked(job, plan, problem, now=self._now()))
+        raise Blocked(problem.message)
 
     async def _settle(self, manifest: Object, plan: Plan) -> None:
         """Write what the plan says of the object itself: its status, then its events, and at last its end."""

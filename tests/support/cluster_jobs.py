@@ -26,6 +26,7 @@ PLATFORM = Platform(
     ),
     installation="tests",
     namespace="labelplane-system",
+    has_queue=True,
 )
 
 

@@ -48,6 +48,15 @@ class OperatorProcess:
                 found += float(value)
         return found
 
+    def await_metric(self, name: str, value: float, *, seconds: float = 60.0, **labels: str) -> bool:
+        """Return whether a metric comes to have a value in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            if self.metric(name, **labels) == value:
+                return True
+            time.sleep(0.1)
+        return False
+
     def kill(self) -> None:
         """Kill it, as a node that dies does."""
         self.process.send_signal(signal.SIGKILL)

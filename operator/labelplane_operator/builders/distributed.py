@@ -49,7 +49,9 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             resources=_SCORING_WORKER,
             override=overrides.scoring_worker or NO_OVERRIDE,
             # What Score begins with; from there the depth of the queue decides.
-            replicas=max(1, job.spec.scaling.min_replicas) if Part.SCORING_WORKER in parts else 0,
+            replicas=max(1, job.spec.scaling.min_replicas)
+            if platform.has_queue and Part.SCORING_WORKER in parts
+            else 0,
             has_service=False,
             is_single=False,
             # A shard is sized for 5 to 20 s.

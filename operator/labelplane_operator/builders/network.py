@@ -54,7 +54,7 @@ def _egress(job: LabelingJob, platform: Platform) -> Iterator[dict[str, Any]]:
     yield {"ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]}
     yield {"to": [{"podSelector": _own_pods(job)}], "ports": [_tcp(platform.service_port)]}
     yield from _to_storage(job.spec.storage)
-    if is_distributed(job):
+    if platform.has_queue and is_distributed(job):
         yield {"ports": [_tcp(platform.queue_port)]}
 
 

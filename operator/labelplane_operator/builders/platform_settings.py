@@ -33,6 +33,7 @@ class Platform:
             allows pods with their labels in every namespace.
         service_port: of gRPC.
         metrics_port: of /metrics.
+        has_queue: whether NATS is there. Without it a service works its own shards, and no scoring worker runs.
         queue_port: of NATS.
     """
 
@@ -41,4 +42,5 @@ class Platform:
     namespace: str = ""
     service_port: int = 50051
     metrics_port: int = 9090
+    has_queue: bool = False
     queue_port: int = 4222

@@ -176,6 +176,24 @@ def test_a_suspended_job_keeps_every_object(case: ClusterJob) -> None:
     assert set(replicas(suspended).values()) == {0}
 
 
+def test_without_a_queue_no_worker_runs_and_none_is_reached() -> None:
+    job = CASES["distributed-while-it-scores"].build()
+
+    children = build_children(job, ALL_PARTS, replace(PLATFORM, has_queue=False), token=TOKEN)
+
+    wanted = {child.manifest["metadata"]["name"]: child.replicas for child in children if child.replicas is not None}
+    assert wanted == {
+        "digits-aggregation": 1,
+        "digits-scoring": 1,
+        "digits-scoring-worker": 0,
+        "digits-distillation": 1,
+    }
+    (policy,) = of_kind(children, "NetworkPolicy")
+    assert PLATFORM.queue_port not in [
+        port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())
+    ]
+
+
 def test_scoring_begins_with_the_least_workers() -> None:
     case = ClusterJob(in_bucket().with_scaling(min_replicas=3), ALL_PARTS, Profile.DISTRIBUTED)
 
