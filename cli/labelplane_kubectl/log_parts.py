@@ -1,0 +1,16 @@
+"""What of a job has logs."""
+
+from enum import StrEnum
+
+__all__ = ["LogPart"]
+
+
+class LogPart(StrEnum):
+    """The components of a job's pods, and the container that brings tasks to annotators and votes back."""
+
+    AGGREGATION = "aggregation"
+    SCORING = "scoring"
+    SCORING_WORKER = "scoring-worker"
+    DISTILLATION = "distillation"
+    SMALL = "small"
+    CONNECTOR = "connector"
