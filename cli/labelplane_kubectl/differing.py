@@ -15,7 +15,7 @@ __all__ = ["diff_lines", "two_rounds"]
 
 _NONE: Final = "-"
 _SHOWN_DIGEST: Final = 12
-_NUMBERS: Final = frozenset({1, 2, 3})
+_NUMBERS: Final = frozenset({1, 2})
 
 Row = tuple[str, str, str, str]
 
@@ -29,7 +29,8 @@ def two_rounds(seen: SeenJob, numbers: Sequence[int]) -> tuple[RoundStatus, Roun
     rounds = seen.status.rounds
     if not numbers:
         if len(rounds) < 2:
-            raise NoSuchRound(f"{seen.name} has {len(rounds)} rounds so far: two are needed to tell what changed")
+            many = f"{len(rounds)} round{'s' if len(rounds) != 1 else ''}"
+            raise NoSuchRound(f"{seen.name} has {many} so far: two are needed to tell what changed")
         return rounds[-2], rounds[-1]
     first, second = (_round(seen, number) for number in numbers)
     return first, second

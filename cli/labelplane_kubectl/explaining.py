@@ -116,7 +116,7 @@ def _finished(seen: SeenJob) -> Iterator[str]:
         yield f"It is complete ({complete.reason}): {because}."
         yield f"{_progress(seen)}; no pod of it is left."
         yield from _gate(seen)
-        yield from (f"{name} lies at {address}" for name, address in sorted(status.artifacts.items()))
+        yield from (f"Results, {name}: {address}" for name, address in sorted(status.artifacts.items()))
         return
     failed = _condition(status, ConditionType.FAILED)
     yield f"It has failed ({failed.reason}): {failed.message}."
@@ -161,8 +161,15 @@ def _working(scene: Scene, operation: OperationStatus, *, now: datetime) -> Iter
     if not is_delayed:
         yield from _pods(scene)
         yield from _pace(operation, now=now)
-    yield f"Then: {_FOLLOWS[operation.stage]}."
+    yield f"Then: {_follows(scene.seen, operation)}."
     yield from _outlook(scene.seen, now=now)
+
+
+def _follows(seen: SeenJob, operation: OperationStatus) -> str:
+    """Return what follows a stage that succeeds; what it will find decides where there is a choice."""
+    if operation.stage is Stage.SCORE and seen.job is not None and decide_stop(seen.job, seen.status) is not None:
+        return "Finalize"
+    return _FOLLOWS[operation.stage]
 
 
 def _failures(seen: SeenJob, operation: OperationStatus, *, now: datetime) -> Iterator[str]:

@@ -161,7 +161,7 @@ class ApiServer:
 @contextmanager
 def running_api_server(folder: Path) -> Iterator[ApiServer]:
     """Start etcd and an API server that keep everything below `folder`; both are stopped by their process ids."""
-    etcd, apiserver, openssl = (_binary(name) for name in ("etcd", "kube-apiserver", "openssl"))
+    etcd, apiserver, openssl = (find_binary(name) for name in ("etcd", "kube-apiserver", "openssl"))
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
         client_port, peer_port, port = _free_ports(3)
@@ -229,7 +229,8 @@ def _running(command: list[str], *, log: Path) -> Iterator[subprocess.Popen[byte
             process.wait(_STOP_SECONDS)
 
 
-def _binary(name: str) -> str:
+def find_binary(name: str) -> str:
+    """Return the path of a part; without it the test is skipped, or fails where it must not."""
     places = (os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ.get("PATH", ""), os.fspath(_TOOLS))
     binary = shutil.which(name, path=os.pathsep.join(place for place in places if place))
     if binary is None:

@@ -10,10 +10,9 @@ from labelplane_cli.terminal import is_live, output
 from labelplane_kubectl.options import ContextOption, KubeconfigOption, NamespaceOption, reach, session_of
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
-
     from labelplane_kubectl.cluster import Cluster
     from labelplane_kubectl.tree import JobView
+    from labelplane_kubectl.watching import Frame
 
 __all__ = ["Format", "status"]
 
@@ -51,39 +50,41 @@ def status(
         _print_json(call, cluster, name, everywhere=everywhere)
         return
 
+    def look() -> "Frame":
+        return _one(call, cluster, name) if name is not None else _all(call, cluster, everywhere=everywhere)
+
+    if not watch:
+        for line in look().lines:
+            output().print(line)
+        return
+
     from labelplane_kubectl.watching import watch as show_again
 
-    def look() -> "tuple[list[RenderableType], bool]":
-        if name is not None:
-            return _one(call, cluster, name)
-        return _all(call, cluster, everywhere=everywhere), False
-
-    if watch:
-        show_again(output(), look, pause=lambda: session_of(call).pause(interval))
-        return
-    for line in look()[0]:
-        output().print(line)
+    show_again(output(), look, pause=lambda: session_of(call).pause(interval))
 
 
-def _one(call: typer.Context, cluster: "Cluster", name: str) -> "tuple[list[RenderableType], bool]":
-    """Return the lines of a job, and whether it is finished."""
+def _one(call: typer.Context, cluster: "Cluster", name: str) -> "Frame":
+    """Return the lines of a job; they are the last when it is finished."""
     from labelplane_kubectl.tree import tree
+    from labelplane_kubectl.watching import Frame
     from labelplane_operator.history import is_finished
 
     view = _view(cluster, name)
     lines = tree(view, now=session_of(call).clock.now(), with_bar=is_live(output()))
-    return lines, is_finished(view.seen.status)
+    return Frame(lines, view, is_last=is_finished(view.seen.status))
 
 
-def _all(call: typer.Context, cluster: "Cluster", *, everywhere: bool) -> "list[RenderableType]":
+def _all(call: typer.Context, cluster: "Cluster", *, everywhere: bool) -> "Frame":
+    """Return a line for each job."""
     from labelplane_kubectl.overview import overview
     from labelplane_kubectl.seen_job import read_job
+    from labelplane_kubectl.watching import Frame
 
     jobs = [read_job(each) for each in cluster.jobs(everywhere=everywhere)]
     if not jobs:
         where = "any namespace" if everywhere else "this namespace"
-        return [f"  no LabelingJob in {where}; kubectl labelplane demo tells how to begin"]
-    return list(overview(jobs, now=session_of(call).clock.now(), everywhere=everywhere))
+        return Frame([f"  no LabelingJob in {where}; kubectl labelplane demo tells how to begin"], ())
+    return Frame(overview(jobs, now=session_of(call).clock.now(), everywhere=everywhere), jobs)
 
 
 def _view(cluster: "Cluster", name: str) -> "JobView":

@@ -1,0 +1,240 @@
+"""`kubectl labelplane` as a user starts it: a real kubectl finds the plugin on PATH and asks a real API server."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from api_server import ApiServer, find_binary
+from job_builder import make_cluster_job
+from planned_world import PlannedWorld
+from played_children import deployment, pod, ready
+from played_kubelet import PlayedKubelet, played_kubelet
+from plugin_world import cluster_world, with_times
+from points_on_cluster import jobs_path
+from recorded_kubectl import words
+
+from labelplane_api.job import LabelingJob
+from labelplane_api.status import Stage
+
+pytestmark = pytest.mark.timeout(300)
+
+ROOT = Path(__file__).parents[3]
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Shell:
+    """A user's shell with kubectl and the plugin on PATH, and a namespace of its own."""
+
+    server: ApiServer
+    namespace: str
+    environment: dict[str, str]
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run `kubectl labelplane` in the namespace."""
+        command = ["kubectl", "labelplane", *arguments, "--namespace", self.namespace]
+        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+
+    def apply(self, world: PlannedWorld) -> Object:
+        """Apply a job with the status that its planner has written, as user and operator do."""
+        path = jobs_path(self.namespace, world.job.metadata.name)
+        fields = {key: value for key, value in _in(self.namespace, world.job).items() if key != "status"}
+        self.server.apply(path, fields)
+        return self.write_status(world.job)
+
+    def write_status(self, job: LabelingJob) -> Object:
+        """Write the status of a job that there is."""
+        path = jobs_path(self.namespace, job.metadata.name)
+        body = {"status": _in(self.namespace, with_times(job))["status"]}
+        return self.server.request("PATCH", f"{path}/status", body=body, content_type="application/merge-patch+json")
+
+
+def _in(namespace: str, job: LabelingJob) -> Object:
+    manifest = job.to_manifest()
+    manifest["metadata"] = {"name": job.metadata.name, "namespace": namespace}
+    return manifest
+
+
+@pytest.fixture
+def shell(crd_server: ApiServer, tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
+    """A shell with the plugin as pip installs it: the script of pyproject.toml, by its name, on PATH."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    module, _, function = scripts["kubectl-labelplane"].partition(":")
+    plugin = tmp_path / "bin" / "kubectl-labelplane"
+    plugin.parent.mkdir()
+    plugin.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+    plugin.chmod(0o755)
+    (plugin.parent / "kubectl").symlink_to(find_binary("kubectl"))
+    namespace = crd_server.make_namespace(request.node.name.replace("_", "-").lower()[-60:].strip("-"))
+    environment = {
+        **os.environ,
+        "PATH": f"{plugin.parent}{os.pathsep}{os.environ['PATH']}",
+        "KUBECONFIG": os.fspath(crd_server.kubeconfig()),
+        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    }
+    return Shell(crd_server, namespace, environment)
+
+
+@pytest.fixture
+def kubelet(shell: Shell) -> Iterator[PlayedKubelet]:
+    """A node for the pods of the test."""
+    with played_kubelet(shell.server, f"node-{shell.namespace[-40:]}".replace("--", "-")) as started:
+        yield started
+
+
+def _make(shell: Shell, manifest: Object) -> None:
+    """Make a Deployment of the job, with its status."""
+    path = f"/apis/apps/v1/namespaces/{shell.namespace}/deployments"
+    labels = manifest["metadata"]["labels"]
+    spec = {
+        **manifest["spec"],
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "small", "image": "small"}]}},
+    }
+    metadata = {**manifest["metadata"], "namespace": shell.namespace}
+    shell.server.create(path, {**manifest, "metadata": metadata, "spec": spec})
+
+
+def _in_namespace(shell: Shell, manifest: Object) -> Object:
+    return {**manifest, "metadata": {**manifest["metadata"], "namespace": shell.namespace}}
+
+
+def _training() -> PlannedWorld:
+    world = cluster_world(make_cluster_job())
+    world.reach(Stage.TRAIN, 1)
+    return world
+
+
+def test_kubectl_finds_the_plugin_and_shows_a_job_as_it_is_stored(shell: Shell, kubelet: PlayedKubelet) -> None:
+    shell.apply(_training())
+    _make(shell, deployment("digits"))
+    kubelet.run_pod(_in_namespace(shell, pod("digits", containers=(ready("small"), ready("connector")))))
+
+    listed = subprocess.run(["kubectl", "plugin", "list"], env=shell.environment, capture_output=True, text=True)
+    table = shell.run("status")
+    one = shell.run("status", "digits")
+    told = shell.run("explain", "digits")
+
+    assert "kubectl-labelplane" in listed.stdout
+    assert (table.returncode, one.returncode, told.returncode) == (0, 0, 0), table.stderr + one.stderr + told.stderr
+    assert words(table.stdout.splitlines()[1]).startswith("digits Train 1/20 100/1,000 - 60/120 -")
+    assert "Deployment digits 0 of 1 ready └─ pod digits-x2x7k Running small ready, connector ready" in words(
+        one.stdout
+    )
+    assert "It does Train of round 1 (of 20 at most)" in told.stdout
+
+
+def test_a_cluster_without_the_job_or_the_context_says_so_in_one_line(shell: Shell) -> None:
+    shell.apply(_training())
+    misspelt = shell.run("status", "digit")
+    elsewhere = shell.run("status", "--context", "prod")
+    assert (misspelt.returncode, elsewhere.returncode) == (2, 2)
+    assert misspelt.stderr == f"no LabelingJob digit in namespace {shell.namespace}: did you mean digits?\n"
+    assert elsewhere.stderr.startswith("kubectl get: ")
+    assert elsewhere.stderr.count("\n") == 1
+
+
+def test_a_job_is_suspended_and_resumed_in_its_spec(shell: Shell) -> None:
+    world = _training()
+    shell.apply(world)
+    path = jobs_path(shell.namespace, "digits")
+
+    suspended = shell.run("suspend", "digits")
+    assert suspended.returncode == 0, suspended.stderr
+    assert shell.server.get(path)["spec"]["run"]["suspend"] is True
+    unseen = shell.run("suspend", "digits", "--wait", "--timeout", "0")
+    world.change(make_cluster_job().suspended())
+    world.step()
+    shell.write_status(world.job)
+    seen = shell.run("suspend", "digits", "--wait")
+    resumed = shell.run("resume", "digits")
+
+    assert (unseen.returncode, seen.returncode, resumed.returncode) == (1, 0, 0), seen.stderr + resumed.stderr
+    assert words(resumed.stdout) == "digits goes on: Train of round 1"
+    assert shell.server.get(path)["spec"]["run"]["suspend"] is False
+
+
+def test_two_rounds_of_the_stored_status_are_compared(shell: Shell) -> None:
+    world = cluster_world()
+    world.reach(Stage.SCORE, 2)
+    shell.apply(world)
+    compared = shell.run("diff", "digits", "1", "2")
+    assert compared.returncode == 0, compared.stderr
+    assert "model right 81.0 % 82.0 % +1.0 points" in words(compared.stdout)
+
+
+def test_logs_are_read_through_the_api_server_with_their_pod(shell: Shell, kubelet: PlayedKubelet) -> None:
+    shell.apply(_training())
+    running = _in_namespace(shell, pod("digits", containers=(ready("small"), ready("connector"))))
+    kubelet.run_pod(running, small="epoch 1\nepoch 2\n", connector="asked 20\n")
+    read = shell.run("logs", "digits")
+    part = shell.run("logs", "digits", "--part", "connector")
+    assert read.returncode == 0, read.stderr
+    assert read.stdout.splitlines() == [
+        "[pod/digits-x2x7k/small] epoch 1",
+        "[pod/digits-x2x7k/small] epoch 2",
+        "[pod/digits-x2x7k/connector] asked 20",
+    ]
+    assert part.stdout == "[pod/digits-x2x7k/connector] asked 20\n"
+
+
+def test_following_takes_up_a_pod_that_comes_later_and_ends_with_the_job(shell: Shell, kubelet: PlayedKubelet) -> None:
+    world = _training()
+    shell.apply(world)
+    kubelet.run_pod(_in_namespace(shell, pod("digits")), small="the first\n")
+    command = ["kubectl", "labelplane", "logs", "digits", "--follow", "--namespace", shell.namespace]
+    with _started(command, shell) as following:
+        assert following.stdout is not None
+        first = following.stdout.readline()
+        kubelet.run_pod(_in_namespace(shell, pod("digits", end="later")), small="the second\n")
+        second = following.stdout.readline()
+        world.play()
+        shell.write_status(world.job)
+        kubelet.end_all()
+        rest = following.stdout.read()
+        code = following.wait()
+    assert (first, second, rest) == (
+        "[pod/digits-x2x7k/small] the first\n",
+        "[pod/digits-later/small] the second\n",
+        "",
+    )
+    assert code == 0
+
+
+def test_ctrl_c_ends_a_watch_without_a_traceback(shell: Shell) -> None:
+    shell.apply(_training())
+    command = ["kubectl", "labelplane", "status", "digits", "--watch", "--namespace", shell.namespace]
+    with _started(command, shell) as watching:
+        assert watching.stdout is not None
+        assert watching.stderr is not None
+        assert "digits" in watching.stdout.readline()
+        watching.send_signal(signal.SIGINT)  # kubectl has become the plugin: it is one process
+        code = watching.wait()
+        complaint = watching.stderr.read()
+    assert (code, complaint) == (130, "")
+
+
+def test_json_is_for_scripts(shell: Shell) -> None:
+    shell.apply(_training())
+    found = json.loads(shell.run("status", "digits", "--output", "json").stdout)
+    assert (found["name"], found["namespace"], found["stage"], found["round"]) == (
+        "digits",
+        shell.namespace,
+        "Train",
+        1,
+    )
+    assert found["workloads"] == []
+
+
+def _started(command: list[str], shell: Shell) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        command, env=shell.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+    )
