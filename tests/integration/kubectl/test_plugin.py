@@ -65,22 +65,28 @@ def _in(namespace: str, job: LabelingJob) -> Object:
 
 @pytest.fixture
 def shell(crd_server: ApiServer, tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
-    """A shell with the plugin as pip installs it: the script of pyproject.toml, by its name, on PATH."""
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    module, _, function = scripts["kubectl-labelplane"].partition(":")
-    plugin = tmp_path / "bin" / "kubectl-labelplane"
-    plugin.parent.mkdir()
-    plugin.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
-    plugin.chmod(0o755)
-    (plugin.parent / "kubectl").symlink_to(find_binary("kubectl"))
+    """A shell with kubectl and, as pip installs them, the scripts of the plugin on PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in ("kubectl-labelplane", "kubectl_complete-labelplane"):
+        _install(folder / name)
+    (folder / "kubectl").symlink_to(find_binary("kubectl"))
     namespace = crd_server.make_namespace(request.node.name.replace("_", "-").lower()[-60:].strip("-"))
     environment = {
         **os.environ,
-        "PATH": f"{plugin.parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
         "KUBECONFIG": os.fspath(crd_server.kubeconfig()),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
     return Shell(crd_server, namespace, environment)
+
+
+def _install(script: Path) -> None:
+    """Write a script of the project as pip does."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
+    module, _, function = scripts[script.name].partition(":")
+    script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
+    script.chmod(0o755)
 
 
 @pytest.fixture
@@ -118,7 +124,9 @@ def test_kubectl_finds_the_plugin_and_shows_a_job_as_it_is_stored(shell: Shell, 
     _make(shell, deployment("digits"))
     kubelet.run_pod(_in_namespace(shell, pod("digits", containers=(ready("small"), ready("connector")))))
 
-    listed = subprocess.run(["kubectl", "plugin", "list"], env=shell.environment, capture_output=True, text=True)
+    listed = subprocess.run(
+        ["kubectl", "plugin", "list"], env=shell.environment, capture_output=True, text=True, check=True
+    )
     table = shell.run("status")
     one = shell.run("status", "digits")
     told = shell.run("explain", "digits")
@@ -220,6 +228,16 @@ def test_ctrl_c_ends_a_watch_without_a_traceback(shell: Shell) -> None:
         code = watching.wait()
         complaint = watching.stderr.read()
     assert (code, complaint) == (130, "")
+
+
+def test_kubectls_own_completion_offers_commands_and_jobs(shell: Shell) -> None:
+    shell.apply(_training())
+    ask = ["kubectl", "__complete", "labelplane"]
+    commands = subprocess.run([*ask, "su"], env=shell.environment, capture_output=True, text=True, check=True)
+    words = [*ask, "status", "--namespace", shell.namespace, "di"]
+    jobs = subprocess.run(words, env=shell.environment, capture_output=True, text=True, check=True)
+    assert commands.stdout.splitlines()[0].startswith("suspend\t")
+    assert jobs.stdout.splitlines() == ["digits", ":4"]
 
 
 def test_json_is_for_scripts(shell: Shell) -> None:
