@@ -116,12 +116,19 @@ def _finished(seen: SeenJob) -> Iterator[str]:
         yield f"It is complete ({complete.reason}): {because}."
         yield f"{_progress(seen)}; no pod of it is left."
         yield from _gate(seen)
-        yield from (f"Results, {name}: {address}" for name, address in sorted(status.artifacts.items()))
+        yield from _results(seen)
         return
     failed = _condition(status, ConditionType.FAILED)
     yield f"It has failed ({failed.reason}): {failed.message}."
     again = f" with {_try(status.operation)}" if status.operation is not None else ""
     yield f"Nothing of it runs. Mend what the message says, then change the spec: it goes on{again}."
+
+
+def _results(seen: SeenJob) -> Iterator[str]:
+    artifacts = ", ".join(f"{name} {place}" for name, place in sorted(seen.status.artifacts.items()))
+    if artifacts:
+        where = f" below {seen.job.address_below(seen.job.spec.storage.uri)}" if seen.job else ""
+        yield f"Its results lie{where}: {artifacts}."
 
 
 def _taken(seen: SeenJob, *, now: datetime) -> Iterator[str]:
@@ -139,14 +146,14 @@ def _suspended(seen: SeenJob, *, now: datetime) -> Iterator[str]:
     else:
         yield "It is to be suspended (run.suspend is true): its pods go as soon as the operator has seen it."
     if seen.is_to_rest:
-        yield f"kubectl labelplane resume {seen.name} lets it go on with {_resumes(seen, now=now)}."
+        yield f"kubectl labelplane resume {seen.name} lets it go on: {_resumes(seen, now=now)}."
 
 
 def _resumes(seen: SeenJob, *, now: datetime) -> str:
     if seen.status.operation is not None:
-        return f"{_named(seen.status.operation)}, from what that stage has stored"
+        return f"{_named(seen.status.operation)} continues from what it has stored"
     if seen.job is None:
-        return "what comes next"
+        return "it stands between two stages"
     return _step(next_step(seen.job, seen.status, _inbox(seen.status), now=now))
 
 

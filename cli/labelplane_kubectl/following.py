@@ -11,7 +11,7 @@ from labelplane_kubectl.seen_job import read_job
 from labelplane_kubectl.workloads import Workload, workloads
 from labelplane_operator.history import is_finished
 
-__all__ = ["LogSource", "follow", "log_sources", "present_sources", "print_logs"]
+__all__ = ["LogSource", "follow", "present_sources", "print_logs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,17 +22,6 @@ class LogSource:
     uid: str
     container: str
     restarts: int
-
-
-def log_sources(found: Sequence[Workload], part: LogPart | None) -> Iterator[LogSource]:
-    """Yield the containers of a part that have something to read; all containers for None."""
-    for workload in found:
-        for pod in workload.pods:
-            for each in pod.containers:
-                own = LogPart.CONNECTOR if each.name == LogPart.CONNECTOR else pod.component
-                is_wanted = part in {None, own}
-                if each.has_log and is_wanted:
-                    yield LogSource(pod.name, pod.uid, each.name, each.restarts)
 
 
 def present_sources(cluster: Cluster, name: str, part: LogPart | None, *, previous: bool = False) -> list[LogSource]:
@@ -100,7 +89,18 @@ def _look(cluster: Cluster, name: str, part: LogPart | None) -> tuple[bool, str,
     children = cluster.children(name)
     if children.hindrance:
         raise KubectlFailed(children.hindrance)
-    return is_finished(seen.status), seen.stage, list(log_sources(workloads(children), part))
+    return is_finished(seen.status), seen.stage, list(_sources(workloads(children), part))
+
+
+def _sources(found: Sequence[Workload], part: LogPart | None) -> Iterator[LogSource]:
+    """Yield the containers of a part that have something to read; all containers for None."""
+    for workload in found:
+        for pod in workload.pods:
+            for each in pod.containers:
+                own = LogPart.CONNECTOR if each.name == LogPart.CONNECTOR else pod.component
+                is_wanted = part in {None, own}
+                if each.has_log and is_wanted:
+                    yield LogSource(pod.name, pod.uid, each.name, each.restarts)
 
 
 def _check(cluster: Cluster, stream: Stream) -> None:

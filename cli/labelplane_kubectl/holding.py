@@ -11,7 +11,7 @@ from labelplane_kubectl.options import PluginSession
 from labelplane_kubectl.seen_job import SeenJob, read_job
 from labelplane_operator.history import is_finished, is_suspended
 
-__all__ = ["Holding", "hold", "is_going", "is_resting", "resuming", "suspending"]
+__all__ = ["Holding", "hold"]
 
 _LOOK_SECONDS = 1.0
 
@@ -37,7 +37,7 @@ def hold(cluster: Cluster, session: PluginSession, name: str, holding: Holding) 
         TookTooLong: it was waited for, and did not come in time.
     """
     seen = read_job(cluster.job(name))
-    says = suspending(seen) if holding.suspend else resuming(seen)
+    says = _suspending(seen) if holding.suspend else _resuming(seen)
     if seen.is_to_rest != holding.suspend:
         cluster.merge(name, _patch(suspend=holding.suspend))
     output().print(f"  {says}")
@@ -61,11 +61,11 @@ def _wait(cluster: Cluster, session: PluginSession, name: str, holding: Holding)
 def _is_reached(cluster: Cluster, name: str, holding: Holding) -> bool:
     seen = read_job(cluster.job(name))
     if not holding.suspend:
-        return is_going(seen)
+        return _is_going(seen)
     children = cluster.children(name)
     if children.hindrance:
         raise KubectlFailed(children.hindrance)
-    return is_resting(seen, pods=len(children.pods))
+    return _is_resting(seen, pods=len(children.pods))
 
 
 def _patch(*, suspend: bool) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def _patch(*, suspend: bool) -> dict[str, Any]:
     return {"spec": {"run": {"suspend": suspend}}}
 
 
-def suspending(seen: SeenJob) -> str:
+def _suspending(seen: SeenJob) -> str:
     """Return what suspending a job does.
 
     Raises:
@@ -90,7 +90,7 @@ def suspending(seen: SeenJob) -> str:
     return f"{seen.name} rests: its pods go, and {operation.stage} goes on later from what it has stored"
 
 
-def resuming(seen: SeenJob) -> str:
+def _resuming(seen: SeenJob) -> str:
     """Return what resuming a job does.
 
     Raises:
@@ -108,12 +108,12 @@ def resuming(seen: SeenJob) -> str:
     return f"{seen.name} goes on: {where}"
 
 
-def is_resting(seen: SeenJob, *, pods: int) -> bool:
+def _is_resting(seen: SeenJob, *, pods: int) -> bool:
     """Whether a job rests: its operator has seen that it is to, and no pod is left."""
     return seen.is_seen and is_suspended(seen.status) and pods == 0
 
 
-def is_going(seen: SeenJob) -> bool:
+def _is_going(seen: SeenJob) -> bool:
     """Whether a job goes on: its operator has seen that it may."""
     return seen.is_seen and not is_suspended(seen.status)
 

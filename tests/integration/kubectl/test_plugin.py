@@ -1,27 +1,23 @@
 """`kubectl labelplane` as a user starts it: a real kubectl finds the plugin on PATH and asks a real API server."""
 
 import json
-import os
 import signal
 import subprocess
-import sys
-import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from api_server import ApiServer, find_binary
+from api_server import ApiServer
 from job_builder import make_cluster_job
 from planned_world import PlannedWorld
 from played_children import deployment, pod, ready
 from played_kubelet import PlayedKubelet, played_kubelet
-from plugin_world import cluster_world, with_times
+from plugin_shell import Shell, plugin_shell
+from plugin_world import cluster_world
 from points_on_cluster import jobs_path
 from recorded_kubectl import words
 
-from labelplane_api.job import LabelingJob
 from labelplane_api.status import Stage
 
 pytestmark = pytest.mark.timeout(300)
@@ -30,63 +26,11 @@ ROOT = Path(__file__).parents[3]
 Object = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Shell:
-    """A user's shell with kubectl and the plugin on PATH, and a namespace of its own."""
-
-    server: ApiServer
-    namespace: str
-    environment: dict[str, str]
-
-    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Run `kubectl labelplane` in the namespace."""
-        command = ["kubectl", "labelplane", *arguments, "--namespace", self.namespace]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
-
-    def apply(self, world: PlannedWorld) -> Object:
-        """Apply a job with the status that its planner has written, as user and operator do."""
-        path = jobs_path(self.namespace, world.job.metadata.name)
-        fields = {key: value for key, value in _in(self.namespace, world.job).items() if key != "status"}
-        self.server.apply(path, fields)
-        return self.write_status(world.job)
-
-    def write_status(self, job: LabelingJob) -> Object:
-        """Write the status of a job that there is."""
-        path = jobs_path(self.namespace, job.metadata.name)
-        body = {"status": _in(self.namespace, with_times(job))["status"]}
-        return self.server.request("PATCH", f"{path}/status", body=body, content_type="application/merge-patch+json")
-
-
-def _in(namespace: str, job: LabelingJob) -> Object:
-    manifest = job.to_manifest()
-    manifest["metadata"] = {"name": job.metadata.name, "namespace": namespace}
-    return manifest
-
-
 @pytest.fixture
 def shell(crd_server: ApiServer, tmp_path: Path, request: pytest.FixtureRequest) -> Shell:
-    """A shell with kubectl and, as pip installs them, the scripts of the plugin on PATH."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in ("kubectl-labelplane", "kubectl_complete-labelplane"):
-        _install(folder / name)
-    (folder / "kubectl").symlink_to(find_binary("kubectl"))
+    """A user's shell in a namespace of the test's own."""
     namespace = crd_server.make_namespace(request.node.name.replace("_", "-").lower()[-60:].strip("-"))
-    environment = {
-        **os.environ,
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
-        "KUBECONFIG": os.fspath(crd_server.kubeconfig()),
-        "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-    }
-    return Shell(crd_server, namespace, environment)
-
-
-def _install(script: Path) -> None:
-    """Write a script of the project as pip does."""
-    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["scripts"]
-    module, _, function = scripts[script.name].partition(":")
-    script.write_text(f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n")
-    script.chmod(0o755)
+    return plugin_shell(crd_server, namespace, tmp_path / "bin")
 
 
 @pytest.fixture

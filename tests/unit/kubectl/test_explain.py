@@ -172,7 +172,7 @@ def _told(world: PlannedWorld) -> str:
         ),
         pytest.param(
             _suspended,
-            ["It is suspended", "labelplane resume digits lets it go on with Train of round 1, from what"],
+            ["It is suspended", "labelplane resume digits lets it go on: Train of round 1 continues from what it"],
             id="suspended",
         ),
         pytest.param(
@@ -183,7 +183,11 @@ def _told(world: PlannedWorld) -> str:
         pytest.param(_to_rest_unseen, ["It is to be suspended"], id="suspended and not seen"),
         pytest.param(
             _complete,
-            ["It is complete (BudgetSpent)", "no pod of it is left", "Results, labels: labels-"],
+            [
+                "It is complete (BudgetSpent)",
+                "no pod of it is left",
+                "Its results lie below s3://labels/runs/default/digits: labels labels-2, report report-2.",
+            ],
             id="complete",
         ),
         pytest.param(
