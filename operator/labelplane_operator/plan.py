@@ -19,7 +19,7 @@ from labelplane_operator.observed import Observed, OperationError, OperationStat
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
-from labelplane_operator.policies.deletion import decide_removal, is_being_deleted, wants_finalizer
+from labelplane_operator.policies.deletion import decide_removal, holds_object, is_being_deleted
 from labelplane_operator.policies.expiry import seconds_to_expiry
 from labelplane_operator.policies.parts import wanted_parts
 from labelplane_operator.policies.retry import next_try, next_try_for_prefix
@@ -64,7 +64,7 @@ class Plan:
             keeps no object at all.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
-        finalizer: whether the finalizer of the results should stand; None when there is no object to hold.
+        finalizer: whether the finalizer of the results should stand; None leaves it as it is.
         cleanup: whether the Job that removes the results should stand; it begins when no pod of the job is left, since
             a service that still ends could write. False takes away one that stands.
         delete_job: whether the job itself has outlived its time.
@@ -170,7 +170,7 @@ def _with_object(job: LabelingJob, plan: Plan, *, now: datetime) -> Plan:
     left = seconds_to_expiry(job, plan.status, now=now)
     return replace(
         plan,
-        finalizer=wants_finalizer(job),
+        finalizer=holds_object(job, plan.status),
         delete_job=left == 0,
         requeue_after_seconds=left or plan.requeue_after_seconds,
     )

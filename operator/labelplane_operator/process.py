@@ -19,7 +19,7 @@ from labelplane_operator.act import Actor
 from labelplane_operator.builders import Images, Platform
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.election import Election, LeaseSettings
-from labelplane_operator.handlers import Watches, kopf_settings
+from labelplane_operator.handlers import WATCHED, Watches, kopf_settings
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT
 from labelplane_operator.kube import Kube, open_client
@@ -42,6 +42,9 @@ _log = logging.getLogger(__name__)
 LOST_LEASE = 75
 """Exit code of a leader that could not renew its Lease (EX_TEMPFAIL): the kubelet starts it again, as a stand-by."""
 
+WATCHES_ENDED = 70
+"""Exit code when the watches have ended by themselves (EX_SOFTWARE)."""
+
 _STUCK_SECONDS = 300.0
 """A reconcile that takes longer than this is stuck: every call in it has a shorter timeout."""
 _SETTLE_QUIET_SECONDS = 0.5
@@ -56,8 +59,7 @@ def run_operator(settings: OperatorSettings) -> int:
     for name in ("kopf", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
     key = settings.read_installation_key()
-    asyncio.run(_Operator(settings, key).run())
-    return 0
+    return asyncio.run(_Operator(settings, key).run())
 
 
 class _Operator:
@@ -70,11 +72,12 @@ class _Operator:
         self._cache = ObjectCache()
         self._queue: WorkQueue[JobKey] = WorkQueue()
         self._stopping = asyncio.Event()
+        self._have_watches_ended = False
         self._kube: Kube | None = None
         self._election: Election | None = None
 
-    async def run(self) -> None:
-        """Serve the probes, wait for the Lease, act; return after a graceful stop."""
+    async def run(self) -> int:
+        """Serve the probes, wait for the Lease, act; return the exit code after a graceful stop."""
         self._heed_signals()
         REGISTRY.register(JobCollector(self._cache.jobs, self._replicas))
         probes = ProbeServer(self._problem, REGISTRY)
@@ -86,6 +89,7 @@ class _Operator:
             if epoch is not None:
                 await self._lead(self._kube, self._election, epoch)
         await probes.stop()
+        return WATCHES_ENDED if self._have_watches_ended else 0
 
     async def _lead(self, kube: Kube, election: Election, epoch: int) -> None:
         _log.info("leads with epoch %d", epoch)
@@ -125,7 +129,7 @@ class _Operator:
     @asynccontextmanager
     async def _watching(self, kube: Kube) -> AsyncIterator[None]:
         """Run the watches; yield when their first lists are in."""
-        sweeps = Sweeps(kube, self._cache, self._queue, self._settings.namespaces)
+        sweeps = Sweeps(kube, self._cache, self._queue, namespaces=self._settings.namespaces)
         watches = Watches(self._cache, self._queue, relisted=sweeps.request)
         stop = asyncio.Event()
         tasks = await kopf.spawn_tasks(
@@ -137,13 +141,23 @@ class _Operator:
         )
         self._heed_signals()  # kopf has put its own in their place
         running = asyncio.create_task(kopf.run_tasks(tasks, ignored=asyncio.all_tasks()))
-        running.add_done_callback(lambda _: self._stopping.set())
+        running.add_done_callback(self._watches_ended)
         try:
             await watches.settle(quiet_seconds=_SETTLE_QUIET_SECONDS, most_seconds=_SETTLE_MOST_SECONDS)
+            resync = asyncio.create_task(sweeps.every(self._settings.resync_seconds, WATCHED))
             yield
+            resync.cancel()
         finally:
             stop.set()
-            await running
+            await asyncio.wait({running})
+
+    def _watches_ended(self, running: "asyncio.Task[None]") -> None:
+        """Stop the process when the watches have ended by themselves: a new one begins with new ones."""
+        if not self._stopping.is_set():
+            error = None if running.cancelled() else running.exception()
+            _log.error("the watches have ended (%s): this process ends too", error or "for no known reason")
+            self._have_watches_ended = True
+        self._stopping.set()
 
     # -- what it is made of -------------------------------------------------------------------------------------------
 
