@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.metadata import ObjectMeta
 from labelplane_operator.builders import Child, Platform, build_children
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.errors import ApiConflict, ApiNotFound, NameTaken
@@ -67,13 +68,12 @@ class Actor:
         for child in children:
             await self._have(job, child)
         await self._remove_others(job, children)
-        await self._hold(job, is_wanted=plan.finalizer)
+        await self.hold(job.metadata, is_wanted=plan.finalizer)
         if plan.start is not None:
             await self._services.start(job, plan.start)
 
-    async def _hold(self, job: LabelingJob, *, is_wanted: bool | None) -> None:
-        """Add the finalizer of the results, or take it away."""
-        metadata = job.metadata
+    async def hold(self, metadata: ObjectMeta, *, is_wanted: bool | None) -> None:
+        """Add the finalizer of the results to a job, or take it away; None leaves it as it is."""
         if is_wanted is None or is_wanted == (FINALIZER in metadata.finalizers):
             return
         others = [each for each in metadata.finalizers if each != FINALIZER]

@@ -11,7 +11,7 @@ from labelplane_operator.kinds import DEPLOYMENT
 from labelplane_operator.observed import InboxView, OperationState, OperationView
 from labelplane_operator.parts import Part
 from labelplane_operator.requests import StageRequest
-from labelplane_operator.service_calls import ServiceCalls, ServiceUnavailable
+from labelplane_operator.service_calls import PodsNotReady, ServiceCalls, ServiceUnavailable
 from labelplane_operator.service_channels import ServiceChannels
 
 __all__ = ["JobServices"]
@@ -112,7 +112,7 @@ class JobServices:
         name = workload_name(job, stage_or_part)
         deployment = self._cache.child(_key(job), DEPLOYMENT, name)
         if deployment is None or not deployment.get("status", {}).get("readyReplicas"):
-            raise ServiceUnavailable(f"no pod of Deployment {name} is ready yet")
+            raise PodsNotReady(f"no pod of Deployment {name} is ready yet")
         uid = _uid(job)
         return self._channels.calls(
             uid, namespace=job.metadata.namespace, service=service_name(job, stage_or_part), token=self._token_of(uid)

@@ -9,7 +9,7 @@ from labelplane_operator.kinds import DEPLOYMENT, POD
 from labelplane_operator.observed import Observed, Problem
 from labelplane_operator.policies.deletion import is_being_deleted
 from labelplane_operator.policies.pod_problems import find_problem
-from labelplane_operator.service_calls import ServiceUnavailable
+from labelplane_operator.service_calls import PodsNotReady, ServiceUnavailable
 
 __all__ = ["Observer"]
 
@@ -30,7 +30,8 @@ class Observer:
             operation = await self._services.operation(job)
             inbox = await self._services.inbox(job) if job.status.prepare is not None else None
         except ServiceUnavailable as error:
-            return Observed(unavailable=str(error), problem=problem)
+            is_starting = isinstance(error, PodsNotReady)
+            return Observed(unavailable=str(error), awaits_pods=is_starting, problem=problem)
         return Observed(operation=operation, inbox=inbox, problem=problem)
 
     def _problem(self, key: JobKey) -> Problem | None:

@@ -75,7 +75,9 @@ class Reconciler:
         try:
             job = validate_job(manifest)
         except SpecInvalidError as error:
-            plan = plan_for_invalid(_status(manifest), _texts(error), metadata=_metadata(manifest), now=self._now())
+            metadata = _metadata(manifest)
+            plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
+            await self._actor.hold(metadata, is_wanted=plan.finalizer)
         else:
             observed = await self._observer.observe(job)
             plan = make_plan(job, observed, installation=self._installation, now=self._now())

@@ -10,9 +10,10 @@ import random
 import ssl
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -141,8 +142,8 @@ def _refusal(code: int, reason: str) -> web.Response:
 def api_proxy(server: ApiServer, *, seed: int, faults: Faults | None = None) -> Iterator[ApiProxy]:
     """Run a proxy in a thread of its own until the context ends."""
     proxy = ApiProxy(server, faults or Faults(), random.Random(seed))
-    loop, started = asyncio.new_event_loop(), threading.Event()
-    stop: list[asyncio.Event] = []
+    started = threading.Event()
+    stop: list[Callable[[], object]] = []
 
     async def serve() -> None:
         context = ssl.create_default_context(cafile=str(server.certificate))
@@ -159,17 +160,17 @@ def api_proxy(server: ApiServer, *, seed: int, faults: Faults | None = None) -> 
             await site.start()
             assert runner.addresses
             proxy.port = runner.addresses[0][1]
-            stop.append(asyncio.Event())
+            ended = asyncio.Event()
+            stop.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
             started.set()
-            await stop[0].wait()
+            await ended.wait()
             await runner.cleanup()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="api-proxy")
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="api-proxy")
     thread.start()
     assert started.wait(30)
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(stop[0].set)
+        stop[0]()
         thread.join()
-        loop.close()
