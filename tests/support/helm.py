@@ -24,10 +24,10 @@ Manifest = dict[str, Any]
 
 
 def find_tool(name: str) -> str:
-    """Return the path of a tool on PATH or in .tools; without it the test is skipped, or fails where it must not."""
-    binary = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), os.fspath(ROOT / ".tools")]))
+    """Return the path of a tool in .tools or on PATH; without it the test is skipped, or fails where it must not."""
+    binary = shutil.which(name, path=os.pathsep.join([os.fspath(ROOT / ".tools"), os.environ.get("PATH", "")]))
     if binary is None:
-        reason = f"{name} is neither on PATH nor in .tools: run `make tools`"
+        reason = f"{name} is neither in .tools nor on PATH: run `make tools`"
         if os.environ.get("LABELPLANE_REQUIRE_PARTS") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
