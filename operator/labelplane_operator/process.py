@@ -79,6 +79,7 @@ class _Operator:
     async def run(self) -> int:
         """Serve the probes, wait for the Lease, act; return the exit code after a graceful stop."""
         self._heed_signals()
+        self._metrics.queue_length.set_function(lambda: len(self._queue))
         REGISTRY.register(JobCollector(self._cache.jobs, self._replicas))
         probes = ProbeServer(self._problem, REGISTRY)
         await probes.start(health_port=self._settings.health_port, metrics_port=self._settings.metrics_port)

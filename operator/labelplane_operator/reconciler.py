@@ -77,7 +77,7 @@ class Reconciler:
         except SpecInvalidError as error:
             metadata = _metadata(manifest)
             plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
-            await self._actor.hold(metadata, is_wanted=plan.finalizer)
+            await self._actor.clear(metadata, plan)
         else:
             observed = await self._observer.observe(job)
             plan = make_plan(job, observed, installation=self._installation, now=self._now())
