@@ -1,6 +1,7 @@
 """Every read of one reconcile: the running operation, the inbox, and the children as the watches have shown them."""
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.status import Stage
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.child_views import deployment_view, pod_view
 from labelplane_operator.history import is_finished
@@ -27,6 +28,8 @@ class Observer:
             return Observed()
         problem = self._problem((job.metadata.namespace, job.metadata.name))
         try:
+            if job.status.prepare is None:
+                self._services.require_pod(job, Stage.PREPARE)
             operation = await self._services.operation(job)
             inbox = await self._services.inbox(job) if job.status.prepare is not None else None
         except ServiceUnavailable as error:
