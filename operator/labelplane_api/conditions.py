@@ -82,6 +82,7 @@ class Reason(StrEnum):
     GAIN_TOO_SMALL = "GainTooSmall"
     PREDICTIONS_AGREE = "PredictionsAgree"
     EVERYTHING_LABELLED = "EverythingLabelled"
+    NOBODY_ASKED = "NobodyAsked"
     # Failed
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
