@@ -40,6 +40,7 @@ from labelplane_api.sources import (
 )
 from labelplane_api.status import (
     CostStatus,
+    EarlierRounds,
     LabelingJobStatus,
     ModelStatus,
     OperationStatus,
@@ -77,6 +78,7 @@ __all__ = [
     "DeletionPolicy",
     "Distillation",
     "Document",
+    "EarlierRounds",
     "Encoder",
     "ExportFormat",
     "FilesConnector",

@@ -8,15 +8,13 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from labelplane_aggregation.servicer import register as register_aggregation
 from labelplane_cli.embedded.job_stores import JobStores
 from labelplane_core.clock import Clock
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import ServiceParts, operation_registration
 from labelplane_core.rpc import RpcServer, open_channel
 from labelplane_core.storage import Layout
-from labelplane_distillation.servicer import register as register_distillation
-from labelplane_scoring.servicer import register as register_scoring
+from labelplane_small.registration import register
 
 __all__ = ["running_services"]
 
@@ -44,12 +42,7 @@ async def running_services(stores: JobStores, *, address: str, clock: Clock) -> 
         open_address=stores.open_address,
         trusted_packages=stores.trusted_packages,
     )
-    registrations = [
-        *register_aggregation(parts),
-        *register_scoring(parts),
-        *register_distillation(parts),
-        operation_registration(parts),
-    ]
+    registrations = [*register(parts), operation_registration(parts)]
     server = RpcServer(registrations, token=token, clock=clock, registry=CollectorRegistry())
     await server.start(address)
     channel = open_channel(address, token=token)
