@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from api_server import ApiServer, find_binary
+from api_server import ApiServer
 from planned_world import PlannedWorld
 from plugin_world import with_times
 from points_on_cluster import jobs_path
+from real_parts import find_tool
 
 from labelplane_api.job import LabelingJob
 
@@ -63,7 +64,7 @@ def plugin_shell(server: ApiServer, namespace: str, folder: Path) -> Shell:
         text = f"#!{sys.executable}\nimport sys\nfrom {module} import {function}\nsys.exit({function}())\n"
         (folder / name).write_text(text)
         (folder / name).chmod(0o755)
-    (folder / "kubectl").symlink_to(find_binary("kubectl"))
+    (folder / "kubectl").symlink_to(find_tool("kubectl"))
     environment = {
         **os.environ,
         "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
