@@ -15,13 +15,17 @@ _RESOURCE = "labelingjobs.labelplane.io"
 
 @dataclass
 class RecordedStream:
-    """A `kubectl logs` that has ended at once."""
+    """A `kubectl logs` that ends at once, or when somebody has looked so often whether it has."""
 
     code: int = 0
     said: str = ""
+    looks_left: int = 0
     is_stopped: bool = False
 
     def poll(self) -> int | None:
+        if self.looks_left:
+            self.looks_left -= 1
+            return None
         return self.code
 
     def wait(self) -> int:
@@ -44,6 +48,7 @@ class RecordedKubectl:
         refusals: what it complains about, by a word of the call that is refused.
         calls: every call.
         streams: every log that was asked for, by its call.
+        log_looks: how often somebody looks at a log before it ends.
         after_call: called after each answer: the world moves on.
     """
 
@@ -52,6 +57,7 @@ class RecordedKubectl:
     refusals: dict[str, str] = field(default_factory=dict)
     calls: list[list[str]] = field(default_factory=list)
     streams: dict[tuple[str, ...], RecordedStream] = field(default_factory=dict)
+    log_looks: int = 0
     after_call: Callable[["RecordedKubectl"], None] | None = None
 
     def ask(self, arguments: Sequence[str]) -> Answer:
@@ -64,7 +70,7 @@ class RecordedKubectl:
     def stream(self, arguments: Sequence[str]) -> RecordedStream:
         self.calls.append(list(arguments))
         said = next((text for word, text in self.refusals.items() if word in arguments), "")
-        stream = RecordedStream(code=1 if said else 0, said=said)
+        stream = RecordedStream(code=1 if said else 0, said=said, looks_left=self.log_looks)
         self.streams[tuple(arguments)] = stream
         return stream
 

@@ -142,6 +142,13 @@ def test_following_takes_up_pods_and_lives_that_begin_later_and_ends_with_the_jo
     assert all("--follow" in call for call in world.kubectl.calls if "logs" in call)
 
 
+def test_a_job_that_is_finished_is_followed_until_its_containers_have_written_all() -> None:
+    world = plugin([_complete()], SMALL, log_looks=3)
+    assert world.run("logs", "digits", "--follow") == 0
+    assert world.clock.seconds == 3 * 2
+    assert [stream.poll() for stream in world.kubectl.streams.values()] == [0, 0]
+
+
 def test_a_job_that_is_deleted_meanwhile_ends_following(capsys: pytest.CaptureFixture[str]) -> None:
     def delete(kubectl: RecordedKubectl) -> None:
         if len(kubectl.calls) > 4:
