@@ -10,7 +10,7 @@ from labelplane_distillation.measure import accuracy, compare
 def make_windows(n_rows: int, *, limit: int, asked: list[int]) -> StreamedWindows:
     def read(rows: Rows) -> Window:
         asked.append(len(rows))
-        return Window(rows * 10, rows[:, None] * 1.0)
+        return Window(rows * 10, rows[:, None].astype(np.float64))
 
     return StreamedWindows(np.arange(n_rows), read=read, limit=limit, seed=(1, 2))
 
