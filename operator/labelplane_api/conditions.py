@@ -56,6 +56,19 @@ class Reason(StrEnum):
     ROUND_FINISHED = "RoundFinished"
     DEPENDENCY_UNAVAILABLE = "DependencyUnavailable"
     FINISHED = "Finished"
+    MISSING_SECRET = "MissingSecret"  # noqa: S105 - a reason, no password
+    MISSING_CONFIG_MAP = "MissingConfigMap"
+    INVALID_POD_CONFIG = "InvalidPodConfig"
+    MOUNT_FAILED = "MountFailed"
+    IMAGE_UNAVAILABLE = "ImageUnavailable"
+    UNSCHEDULABLE = "Unschedulable"
+    QUOTA_EXCEEDED = "QuotaExceeded"
+    POD_SECURITY = "PodSecurity"
+    PODS_REFUSED = "PodsRefused"
+    OUT_OF_MEMORY = "OutOfMemory"
+    CRASH_LOOP = "CrashLoop"
+    DELETING_RESULTS = "DeletingResults"
+    CLEANUP_FAILED = "CleanupFailed"
     # WaitingForAnnotations
     VOTES_MISSING = "VotesMissing"
     VOTES_COMPLETE = "VotesComplete"
@@ -82,6 +95,7 @@ class Reason(StrEnum):
     GAIN_TOO_SMALL = "GainTooSmall"
     PREDICTIONS_AGREE = "PredictionsAgree"
     EVERYTHING_LABELLED = "EverythingLabelled"
+    NO_VOTES = "NoVotes"
     # Failed
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
     DEADLINE_EXCEEDED = "DeadlineExceeded"

@@ -46,6 +46,7 @@ def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = Fals
 
     Raises:
         JobHasFailed: it cannot go on.
+        JobIsSuspended: it is to rest.
         typer.Exit: somebody stopped it; with code 130.
     """
     import asyncio
