@@ -67,6 +67,8 @@ class Reason(StrEnum):
     PODS_REFUSED = "PodsRefused"
     OUT_OF_MEMORY = "OutOfMemory"
     CRASH_LOOP = "CrashLoop"
+    NAME_TAKEN = "NameTaken"
+    CHILD_REFUSED = "ChildRefused"
     DELETING_RESULTS = "DeletingResults"
     CLEANUP_FAILED = "CleanupFailed"
     # WaitingForAnnotations

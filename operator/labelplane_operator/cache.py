@@ -33,20 +33,19 @@ class ObjectCache:
         self._jobs: dict[JobKey, Object] = {}
         self._children: dict[JobKey, dict[tuple[Kind, str], Object]] = defaultdict(dict)
 
-    def put(self, kind: Kind, manifest: Object) -> None:
-        """Keep an object, unless a newer state of it is known."""
+    def put(self, kind: Kind, manifest: Object) -> bool:
+        """Keep an object, unless this or a newer state of it is known; tell whether it was news."""
         key = job_key(manifest)
         if key is None:
-            return
-        manifest = _slim(manifest)
+            return False
+        known = self._jobs.get(key) if kind is LABELING_JOB else self.child(key, kind, manifest["metadata"]["name"])
+        if not _is_news(manifest, known):
+            return False
         if kind is LABELING_JOB:
-            if not _is_older(manifest, self._jobs.get(key)):
-                self._jobs[key] = manifest
-            return
-        children = self._children[key]
-        place = (kind, manifest["metadata"]["name"])
-        if not _is_older(manifest, children.get(place)):
-            children[place] = manifest
+            self._jobs[key] = _slim(manifest)
+        else:
+            self._children[key][kind, manifest["metadata"]["name"]] = _slim(manifest)
+        return True
 
     def remove(self, kind: Kind, manifest: Object) -> None:
         """Forget an object that is gone, unless a successor of its name is known."""
@@ -111,9 +110,9 @@ def _is_same(manifest: Object, known: Object | None) -> bool:
     return known is not None and known["metadata"]["uid"] == manifest["metadata"]["uid"]
 
 
-def _is_older(manifest: Object, known: Object | None) -> bool:
-    """Tell whether an object of the same identity was seen in a newer state."""
-    return known is not None and _is_same(manifest, known) and _version(manifest) < _version(known)
+def _is_news(manifest: Object, known: Object | None) -> bool:
+    """Tell whether an object is another one than is known, or in a newer state."""
+    return known is None or not _is_same(manifest, known) or _version(manifest) > _version(known)
 
 
 def _version(manifest: Object) -> int:

@@ -7,6 +7,7 @@ OperatorError
         ApiNotFound     404
         ApiForbidden    403: a right, a quota or an admission rule
         ApiInvalid      400, 422: the object is refused as it is
+    Blocked             a job waits for people to mend something; its status says what
     NameTaken           a child's name belongs to somebody else's object
     ApiUnavailable      no answer, or "not now": 408, 429, 5xx
     NotLeader           this process may not write any more
@@ -19,6 +20,7 @@ __all__ = [
     "ApiInvalid",
     "ApiNotFound",
     "ApiUnavailable",
+    "Blocked",
     "InvalidSettings",
     "NameTaken",
     "NotLeader",
@@ -57,6 +59,10 @@ class ApiForbidden(ApiError):
 
 class ApiInvalid(ApiError):
     """The object is refused as it is; sending it again changes nothing."""
+
+
+class Blocked(OperatorError):
+    """A job goes no further until people mend what its status names; it is tried again, ever more seldom."""
 
 
 class NameTaken(OperatorError):

@@ -8,18 +8,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, is_true
+from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, find_condition, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState
+from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
-from labelplane_operator.policies.deletion import decide_removal, is_being_deleted, wants_finalizer
+from labelplane_operator.policies.deletion import decide_removal, holds_object, is_being_deleted
 from labelplane_operator.policies.expiry import seconds_to_expiry
 from labelplane_operator.policies.parts import wanted_parts
 from labelplane_operator.policies.retry import next_try, next_try_for_prefix
@@ -28,12 +28,14 @@ from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
 
-__all__ = ["Event", "Plan", "make_plan", "plan_for_invalid"]
+__all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
 
 RUNNING_SECONDS: Final = 2.0
 """How soon to look again at a running operation."""
 BLOCKED_SECONDS: Final = 10.0
-"""How soon to look again at an operation whose pods cannot run: an event of the pods comes before."""
+"""How soon to look again at an operation whose pods have a problem and can be called all the same."""
+AWAITING_SECONDS: Final = 300.0
+"""How soon to look again at an operation whose pods are not ready: an event of the pods comes before."""
 WAITING_SECONDS: Final = 5.0
 """How soon to look again for votes, at first."""
 LONGEST_WAITING_SECONDS: Final = 60.0
@@ -64,7 +66,7 @@ class Plan:
             keeps no object at all.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
-        finalizer: whether the finalizer of the results should stand; None when there is no object to hold.
+        finalizer: whether the finalizer of the results should stand; None leaves it as it is.
         cleanup: whether the Job that removes the results should stand; it begins when no pod of the job is left, since
             a service that still ends could write. False takes away one that stands.
         delete_job: whether the job itself has outlived its time.
@@ -114,6 +116,24 @@ def plan_for_invalid(
     return Plan(after, events=_changes(status, after), finalizer=False if is_deleted else None)
 
 
+def plan_when_blocked(job: LabelingJob, plan: Plan, problem: Problem, *, now: datetime) -> Plan:
+    """Return a plan that could not be acted on, with why in place of what would have happened.
+
+    Nothing of what it would have started is in its status: the next look decides that again.
+    """
+    value = ConditionStatus.FALSE
+    status = folds.with_condition(
+        job, job.status, ConditionType.PROGRESSING, value, problem.reason, problem.message, now=now
+    )
+    accepted = find_condition(plan.status.conditions, ConditionType.ACCEPTED)
+    if accepted is not None:
+        status = folds.with_condition(
+            job, status, ConditionType.ACCEPTED, accepted.status, accepted.reason, accepted.message, now=now
+        )
+    status = folds.named_stage(status.model_copy(update={"observed_generation": job.metadata.generation}))
+    return Plan(status, events=_changes(job.status, status), finalizer=plan.finalizer)
+
+
 def _pursue(job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime) -> Plan:
     """Return the plan for the loop, without what follows from its status alone."""
     if is_finished(job.status) and not _is_tried_again(job):
@@ -152,7 +172,7 @@ def _with_object(job: LabelingJob, plan: Plan, *, now: datetime) -> Plan:
     left = seconds_to_expiry(job, plan.status, now=now)
     return replace(
         plan,
-        finalizer=wants_finalizer(job),
+        finalizer=holds_object(job, plan.status),
         delete_job=left == 0,
         requeue_after_seconds=left or plan.requeue_after_seconds,
     )
@@ -278,8 +298,14 @@ def _keep_running(
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)
-    soon = RUNNING_SECONDS if observed.problem is None else BLOCKED_SECONDS
-    return Plan(status, start=start, requeue_after_seconds=_sooner(soon, left))
+    return Plan(status, start=start, requeue_after_seconds=_sooner(_running_seconds(observed), left))
+
+
+def _running_seconds(observed: Observed) -> float:
+    """Return how soon to look again at an operation."""
+    if observed.awaits_pods:
+        return AWAITING_SECONDS
+    return RUNNING_SECONDS if observed.problem is None else BLOCKED_SECONDS
 
 
 def _progressing(
@@ -320,7 +346,8 @@ def _wait(
         value, reason, message = ConditionStatus.FALSE, observed.problem.reason, observed.problem.message
     status = folds.with_condition(job, status, ConditionType.PROGRESSING, value, reason, message, now=now)
     left = None if step.until is None or step.missing is None else (step.until - now).total_seconds()
-    return Plan(status, requeue_after_seconds=_sooner(_waiting_seconds(status, now=now), left))
+    soon = AWAITING_SECONDS if observed.awaits_pods else _waiting_seconds(status, now=now)
+    return Plan(status, requeue_after_seconds=_sooner(soon, left))
 
 
 def _asking(job: LabelingJob, step: Wait, *, review_address: str) -> str:

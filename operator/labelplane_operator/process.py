@@ -19,9 +19,11 @@ from labelplane_operator.act import Actor
 from labelplane_operator.builders import Images, Platform
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.election import Election, LeaseSettings
-from labelplane_operator.handlers import Watches, kopf_settings
+from labelplane_operator.event_recorder import EventRecorder
+from labelplane_operator.handlers import WATCHED, Watches
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT
+from labelplane_operator.kopf_settings import kopf_settings
 from labelplane_operator.kube import Kube, open_client
 from labelplane_operator.metrics import JobCollector, OperatorMetrics
 from labelplane_operator.observe import Observer
@@ -42,6 +44,9 @@ _log = logging.getLogger(__name__)
 LOST_LEASE = 75
 """Exit code of a leader that could not renew its Lease (EX_TEMPFAIL): the kubelet starts it again, as a stand-by."""
 
+WATCHES_ENDED = 70
+"""Exit code when the watches have ended by themselves (EX_SOFTWARE)."""
+
 _STUCK_SECONDS = 300.0
 """A reconcile that takes longer than this is stuck: every call in it has a shorter timeout."""
 _SETTLE_QUIET_SECONDS = 0.5
@@ -56,8 +61,7 @@ def run_operator(settings: OperatorSettings) -> int:
     for name in ("kopf", "aiohttp.access"):
         logging.getLogger(name).setLevel(logging.WARNING)
     key = settings.read_installation_key()
-    asyncio.run(_Operator(settings, key).run())
-    return 0
+    return asyncio.run(_Operator(settings, key).run())
 
 
 class _Operator:
@@ -70,12 +74,14 @@ class _Operator:
         self._cache = ObjectCache()
         self._queue: WorkQueue[JobKey] = WorkQueue()
         self._stopping = asyncio.Event()
+        self._have_watches_ended = False
         self._kube: Kube | None = None
         self._election: Election | None = None
 
-    async def run(self) -> None:
-        """Serve the probes, wait for the Lease, act; return after a graceful stop."""
+    async def run(self) -> int:
+        """Serve the probes, wait for the Lease, act; return the exit code after a graceful stop."""
         self._heed_signals()
+        self._metrics.queue_length.set_function(lambda: len(self._queue))
         REGISTRY.register(JobCollector(self._cache.jobs, self._replicas))
         probes = ProbeServer(self._problem, REGISTRY)
         await probes.start(health_port=self._settings.health_port, metrics_port=self._settings.metrics_port)
@@ -86,14 +92,17 @@ class _Operator:
             if epoch is not None:
                 await self._lead(self._kube, self._election, epoch)
         await probes.stop()
+        return WATCHES_ENDED if self._have_watches_ended else 0
 
     async def _lead(self, kube: Kube, election: Election, epoch: int) -> None:
         _log.info("leads with epoch %d", epoch)
         self._metrics.is_leader.set(1)
         keeper = asyncio.create_task(self._keep_lease(election))
         channels = ServiceChannels(self._settings.service_address)
-        workers = Workers(self._queue, self._reconciler(kube, channels, epoch).reconcile, self._metrics)
-        async with self._watching(kube), workers.running(self._settings.workers):
+        recorder = EventRecorder(kube)
+        reconciler = self._reconciler(kube, channels, recorder, epoch)
+        workers = Workers(self._queue, reconciler.reconcile, self._metrics)
+        async with self._watching(kube), recorder.running(), workers.running(self._settings.workers):
             await self._stopping.wait()
             _log.info("stops: reconciles that run are finished")
         keeper.cancel()
@@ -107,7 +116,7 @@ class _Operator:
         logging.shutdown()
         os._exit(LOST_LEASE)
 
-    def _reconciler(self, kube: Kube, channels: ServiceChannels, epoch: int) -> Reconciler:
+    def _reconciler(self, kube: Kube, channels: ServiceChannels, recorder: EventRecorder, epoch: int) -> Reconciler:
         services = JobServices(self._cache, channels, token_of=self._token_of, wake=self._queue.add)
         return Reconciler(
             kube,
@@ -116,6 +125,7 @@ class _Operator:
             Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
             services,
             installation=Installation(self._settings.installation, epoch, is_cluster=True),
+            recorder=recorder,
             metrics=self._metrics,
             now=_now,
         )
@@ -125,25 +135,35 @@ class _Operator:
     @asynccontextmanager
     async def _watching(self, kube: Kube) -> AsyncIterator[None]:
         """Run the watches; yield when their first lists are in."""
-        sweeps = Sweeps(kube, self._cache, self._queue, self._settings.namespaces)
+        sweeps = Sweeps(kube, self._cache, self._queue, namespaces=self._settings.namespaces)
         watches = Watches(self._cache, self._queue, relisted=sweeps.request)
         stop = asyncio.Event()
         tasks = await kopf.spawn_tasks(
             registry=watches.registry(),
-            settings=kopf_settings(),
+            settings=kopf_settings(WATCHED),
             namespaces=self._settings.namespaces,
             clusterwide=not self._settings.namespaces,
             stop_flag=stop,
         )
         self._heed_signals()  # kopf has put its own in their place
         running = asyncio.create_task(kopf.run_tasks(tasks, ignored=asyncio.all_tasks()))
-        running.add_done_callback(lambda _: self._stopping.set())
+        running.add_done_callback(self._watches_ended)
         try:
             await watches.settle(quiet_seconds=_SETTLE_QUIET_SECONDS, most_seconds=_SETTLE_MOST_SECONDS)
+            resync = asyncio.create_task(sweeps.every(self._settings.resync_seconds, WATCHED))
             yield
+            resync.cancel()
         finally:
             stop.set()
-            await running
+            await asyncio.wait({running})
+
+    def _watches_ended(self, running: "asyncio.Task[None]") -> None:
+        """Stop the process when the watches have ended by themselves: a new one begins with new ones."""
+        if not self._stopping.is_set():
+            error = None if running.cancelled() else running.exception()
+            _log.error("the watches have ended (%s): this process ends too", error or "for no known reason")
+            self._have_watches_ended = True
+        self._stopping.set()
 
     # -- what it is made of -------------------------------------------------------------------------------------------
 

@@ -367,4 +367,6 @@ def _job_yaml(job: LabelingJob) -> str:
         },
         exclude_unset=True,
     )
+    if not fields["spec"].get("run", True):
+        del fields["spec"]["run"]  # it held suspend alone
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)[:MAX_YAML_LENGTH]

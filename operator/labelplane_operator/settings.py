@@ -33,6 +33,7 @@ class OperatorSettings(BaseModel):
     renew_deadline_seconds: float = Field(default=10.0, gt=0, le=3600)
     retry_period_seconds: float = Field(default=2.0, gt=0, le=600)
     workers: int = Field(default=16, ge=1, le=256, description="How many jobs are reconciled at once.")
+    resync_seconds: float = Field(default=600.0, ge=1, le=86_400, description="How often every kind is listed again.")
     health_port: int = Field(default=8080, ge=0, le=65535, description="Port of /healthz and /readyz.")
     metrics_port: int = Field(default=9090, ge=0, le=65535, description="Port of /metrics.")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

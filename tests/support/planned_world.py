@@ -100,7 +100,9 @@ class PlannedWorld:
     def change(self, builder: JobBuilder) -> None:
         """Let the user change the spec."""
         changed = builder.build()
-        metadata = self.job.metadata.model_copy(update={"generation": self.job.metadata.generation + 1})
+        metadata = changed.metadata.model_copy(
+            update={"uid": self.job.metadata.uid, "generation": self.job.metadata.generation + 1}
+        )
         self.job = changed.model_copy(update={"metadata": metadata}).with_status(self.job.status)
 
     def condition(self, kind: ConditionType) -> tuple[str, str, str]:

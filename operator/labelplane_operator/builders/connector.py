@@ -40,13 +40,14 @@ def connector_variables(job: LabelingJob, platform: Platform) -> Iterator[dict[s
 
 def crowd_json(crowd: SimulatedCrowd) -> str:
     """Return the groups of a simulated crowd as the connector reads them."""
-    return json.dumps([group.to_manifest() for group in crowd.annotators], ensure_ascii=False)
+    return json.dumps([group.to_manifest() for group in crowd.annotators])
 
 
 def _simulated(job: LabelingJob, humans: Humans, crowd: SimulatedCrowd) -> Iterator[dict[str, Any]]:
     dataset = job.spec.dataset
     seed = job.spec.run.seed if crowd.seed is None else crowd.seed
-    yield plain("CLASSES", json.dumps(job.spec.task.classes, ensure_ascii=False))
+    # In ASCII: an applied object is read as YAML, which lacks JSON's way to write what is beyond 16 bits.
+    yield plain("CLASSES", json.dumps(job.spec.task.classes))
     yield plain("SEED", str(seed))
     yield plain("VOTES_PER_ITEM", str(humans.votes_per_item))
     yield plain("ANNOTATORS", crowd_json(crowd))

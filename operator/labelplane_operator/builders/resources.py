@@ -24,7 +24,7 @@ def amount(quantity: str) -> Decimal:
 
 def _is_counted(resource: str) -> bool:
     """Whether a resource is handed out whole, as GPUs are, so that its request is its limit."""
-    return "/" in resource or resource.startswith("hugepages-")
+    return "/" in resource
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,21 @@
 
 from typing import Any, Final
 
-__all__ = ["PREFIX", "cpu_limit", "plain", "secret"]
+__all__ = ["PREFIX", "can_be_told", "cpu_limit", "plain", "secret"]
 
 PREFIX: Final = "LABELPLANE_"
 """What the names of all settings begin with."""
+
+_FIRST, _LAST = " ", "\uffff"
+_CONTROLS: Final = frozenset(map(chr, range(0x7F, 0xA0)))
+
+
+def can_be_told(text: str) -> bool:
+    """Whether a container can be told a text: without control characters, and nothing beyond 16 bits.
+
+    An applied object is sent as JSON and read as YAML, which does not know JSON's way to write such characters.
+    """
+    return all(letter in "\n\t" or (_FIRST <= letter <= _LAST and letter not in _CONTROLS) for letter in text)
 
 
 def plain(name: str, value: str) -> dict[str, Any]:

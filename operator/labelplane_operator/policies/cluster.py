@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from labelplane_api.job import LabelingJob
 from labelplane_operator.builders.connector import crowd_json
+from labelplane_operator.builders.variables import can_be_told
 from labelplane_operator.policies.overrides import override_refusals
 
 __all__ = ["refusals"]
@@ -17,7 +18,7 @@ def refusals(job: LabelingJob) -> tuple[str, ...]:
 
     Empty for a job that can. The reason of the condition is SpecInvalid.
     """
-    return (*_folders(job), *_crowd(job), *override_refusals(job.spec.pod_overrides))
+    return (*_folders(job), *_texts(job), *_crowd(job), *override_refusals(job.spec.pod_overrides))
 
 
 def _folders(job: LabelingJob) -> Iterator[str]:
@@ -31,6 +32,22 @@ def _folders(job: LabelingJob) -> Iterator[str]:
     for field, address in addresses.items():
         if address is not None and "://" not in address:
             yield f'{field}: "{address}" is a folder of one machine, which no pod can reach: give s3://bucket/prefix'
+
+
+def _texts(job: LabelingJob) -> Iterator[str]:
+    dataset, storage = job.spec.dataset, job.spec.storage
+    files = job.spec.sources.humans.files if job.spec.sources.humans else None
+    texts = {
+        "spec.dataset.uri": dataset.uri,
+        "spec.dataset.idField": dataset.id_field,
+        "spec.dataset.truthField": dataset.truth_field,
+        "spec.storage.uri": storage.uri,
+        "spec.storage.region": storage.region,
+        "spec.sources.humans.files.uri": files.uri if files else None,
+    }
+    for field, text in texts.items():
+        if text is not None and not can_be_told(text):
+            yield f"{field}: holds a character that no pod can be told: rename it"
 
 
 def _crowd(job: LabelingJob) -> Iterator[str]:

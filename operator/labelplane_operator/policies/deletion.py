@@ -12,10 +12,10 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.output import DeletionPolicy
 from labelplane_api.status import LabelingJobStatus
-from labelplane_operator.history import is_taken
+from labelplane_operator.history import is_refused, is_taken
 from labelplane_operator.observed import CleanupState, CleanupView
 
-__all__ = ["FINALIZER", "Removal", "decide_removal", "is_being_deleted", "wants_finalizer"]
+__all__ = ["FINALIZER", "Removal", "decide_removal", "holds_object", "is_being_deleted"]
 
 FINALIZER: Final = "labelplane.io/results"
 """Holds a deleted job until its results are gone."""
@@ -46,8 +46,17 @@ def is_being_deleted(metadata: ObjectMeta) -> bool:
     return metadata.deletion_timestamp is not None
 
 
-def wants_finalizer(job: LabelingJob) -> bool:
-    """Whether the results go with the job."""
+def holds_object(job: LabelingJob, status: LabelingJobStatus) -> bool | None:
+    """Return whether the finalizer should stand on a job that nobody has deleted; None leaves it as it is.
+
+    A refused job gets none, since what it asks for may be what cannot be done; one that it has from before stays.
+    """
+    if not _removes_results(job):
+        return False
+    return None if is_refused(status) else True
+
+
+def _removes_results(job: LabelingJob) -> bool:
     return job.spec.output.deletion_policy is DeletionPolicy.DELETE
 
 
@@ -57,7 +66,7 @@ def decide_removal(job: LabelingJob, cleanup: CleanupView | None, *, now: dateti
     Nothing is removed when the finalizer was taken away by hand, when the job never started anything, nor when another
     job owns the prefix; the Job that removes looks at the owner itself once more, as only the store knows it for sure.
     """
-    is_held = wants_finalizer(job) and FINALIZER in job.metadata.finalizers
+    is_held = _removes_results(job) and FINALIZER in job.metadata.finalizers
     if not is_held or not _may_own_results(job.status):
         return Removal()
     if cleanup is None or cleanup.state is CleanupState.RUNNING:

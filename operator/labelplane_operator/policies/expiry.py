@@ -4,7 +4,6 @@ from datetime import datetime
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
-from labelplane_operator.history import is_finished
 
 __all__ = ["seconds_to_expiry"]
 
@@ -15,6 +14,6 @@ def seconds_to_expiry(job: LabelingJob, status: LabelingJobStatus, *, now: datet
     A failed job expires as a complete one does.
     """
     seconds = job.spec.run.ttl_seconds_after_finished
-    if seconds is None or not is_finished(status) or status.finished_at is None:
+    if seconds is None or status.finished_at is None:
         return None
     return max(0.0, seconds - (now - status.finished_at).total_seconds())

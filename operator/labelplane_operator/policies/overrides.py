@@ -13,13 +13,14 @@ from labelplane_api.running import (
     TolerationOperator,
 )
 from labelplane_operator.builders.resources import amount
-from labelplane_operator.builders.variables import PREFIX
+from labelplane_operator.builders.variables import PREFIX, can_be_told
 
 __all__ = ["override_refusals"]
 
 _RESERVED: Final = ("labelplane.io/", "app.kubernetes.io/", "kueue.x-k8s.io/")
 _AFFINITIES: Final = ("nodeAffinity", "podAffinity", "podAntiAffinity")
 _PLAIN_RESOURCES: Final = frozenset({"cpu", "memory", "ephemeral-storage"})
+_MOST_DEVICES: Final = 1_000_000
 _LONGEST_NAME: Final = 63
 _NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
 _DOMAIN: Final = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -48,13 +49,19 @@ def _resources(override: PodOverride) -> Iterator[str]:
 
 
 def _resource_problem(resource: str, quantity: str) -> str | None:
-    if not ("/" in resource or resource in _PLAIN_RESOURCES or resource.startswith("hugepages-")):
+    if "/" not in resource and resource not in _PLAIN_RESOURCES:
         return f"is no resource: take {', '.join(sorted(_PLAIN_RESOURCES))} or one with a domain, as nvidia.com/gpu"
-    if not _is_qualified(resource):
+    if "/" in resource and not _is_device(resource):
         return "is no name of a resource: write it as nvidia.com/gpu"
-    if "/" in resource and amount(quantity) % 1:
-        return f"{quantity} is no whole number: devices are not divided"
+    if "/" in resource and (amount(quantity) % 1 or amount(quantity) > _MOST_DEVICES):
+        return f"{quantity} is no number of devices: give a whole one, at most {_MOST_DEVICES:,}"
     return None
+
+
+def _is_device(resource: str) -> bool:
+    """Whether a name may be that of an extended resource; some domains are Kubernetes' own."""
+    is_reserved = resource.startswith("requests.") or "kubernetes.io/" in resource
+    return not is_reserved and _is_qualified(resource)
 
 
 def _over_limits(requirements: ResourceRequirements) -> Iterator[str]:
@@ -91,6 +98,8 @@ def _env(override: PodOverride) -> Iterator[str]:
     for number, variable in enumerate(override.env):
         if variable.name.startswith(PREFIX):
             yield f"env[{number}].name: labelplane sets {PREFIX}* itself: remove {variable.name}"
+        if not can_be_told(variable.value):
+            yield f"env[{number}].value: holds a character that no pod can be told: remove it"
 
 
 def _affinity(override: PodOverride) -> Iterator[str]:

@@ -11,7 +11,14 @@ import yaml
 from labelplane_aggregation.finalizing.labels import AllLabels
 from labelplane_aggregation.inferring import Inferred
 from labelplane_aggregation.requests import FinalizeRequest, RoundRefs
-from labelplane_aggregation.rounds import RoundRecord, StageRecord, package_versions, read_round_records, read_stage
+from labelplane_aggregation.rounds import (
+    RoundRecord,
+    StageRecord,
+    package_versions,
+    read_round_records,
+    read_stage,
+    round_refs,
+)
 from labelplane_core.errors import BadItem, ObjectNotFound
 from labelplane_core.items import ItemReader
 from labelplane_core.process import ServiceParts
@@ -63,7 +70,7 @@ class Reporter:
         earlier = await read_round_records(self._store, self._layout, range(first))
         given = await read_round_records(self._store, self._layout, (each.number for each in request.rounds))
         closed = [*earlier, *given]
-        all_rounds = (*(_refs_of(record) for record in earlier), *request.rounds)
+        all_rounds = (*(round_refs(record) for record in earlier), *request.rounds)
         rounds = [await self._round(each, closed) for each in all_rounds if each.posteriors_ref]
         tables = ReportTables(
             index=index,
@@ -130,21 +137,6 @@ class Reporter:
                 *_stage_rows(request.round_number, current),
             ),
         )
-
-
-def _refs_of(record: RoundRecord) -> RoundRefs:
-    """Return what the report reads of a round, from its record."""
-
-    def reference(stage: str, name: str) -> str:
-        return record.stages[stage].results.get(name, "") if stage in record.stages else ""
-
-    votes = record.stages["Vote"].figures.get("people_votes", 0.0) if "Vote" in record.stages else 0.0
-    return RoundRefs(
-        number=record.number,
-        votes=int(votes),
-        posteriors_ref=reference("Aggregate", "posteriors"),
-        scores_ref=reference("Score", "scores"),
-    )
 
 
 def _stage_rows(number: int, stages: Mapping[str, StageRecord]) -> list[StageRow]:

@@ -7,6 +7,11 @@ from typing import Any
 import pytest
 from api_server import ApiError, ApiServer
 from cluster_jobs import CASES, ClusterJob, of_kind
+from hypothesis import HealthCheck, event, given, settings
+from override_strategies import overrides
+
+from labelplane_api import SpecInvalidError
+from labelplane_operator.policies.cluster import refusals
 
 _PLURALS: Mapping[str, str] = {
     "ServiceAccount": "/api/v1/namespaces/{}/serviceaccounts",
@@ -98,3 +103,43 @@ def test_a_job_that_becomes_distributed_keeps_what_both_profiles_have(restricted
     finally:
         for path in paths:
             restricted.delete(path)
+
+
+@settings(deadline=None, suppress_health_check=list(HealthCheck), max_examples=300)
+@given(drawn=overrides)
+def test_overrides_that_are_not_refused_are_taken_by_the_api_server(
+    restricted: ApiServer, drawn: dict[str, Any]
+) -> None:
+    builder = CASES["small"].job.having("metadata.namespace", _NAMESPACE).having("spec.podOverrides", {"small": drawn})
+    try:
+        builder.build()
+    except SpecInvalidError:
+        event("no valid job")
+        return
+    case = ClusterJob(builder)
+    refused = refusals(case.build())
+    event("refused" if refused else "taken")
+    (deployment,) = of_kind(case.children(), "Deployment")
+
+    answer = _told(restricted, deployment)
+
+    if not refused:
+        assert answer is None, answer
+
+
+def test_classes_called_by_pictures_are_told_to_the_crowd(restricted: ApiServer) -> None:
+    case = ClusterJob(_here(CASES["small-with-a-crowd"]).job.with_classes("\U0001f600", "\U0001f622"))
+    (deployment,) = of_kind(case.children(), "Deployment")
+
+    assert _told(restricted, deployment) is None
+
+
+def _told(server: ApiServer, deployment: dict[str, Any]) -> str | None:
+    """Return what the server says against a Deployment or its pod."""
+    path = f"{_path('Deployment')}/{deployment['metadata']['name']}"
+    try:
+        server.apply(path, deployment, dryRun="All", fieldValidation="Strict")
+        server.create(_path("Pod"), _pod(deployment), dryRun="All", fieldValidation="Strict")
+    except ApiError as error:
+        return str(error)
+    return None

@@ -1,5 +1,6 @@
 """Suspension, deletion, expiry and a name that is taken, as a user meets them with kubectl."""
 
+import csv
 import time
 from collections.abc import Callable
 from typing import Any
@@ -38,9 +39,15 @@ def _until(holds: Callable[[], bool], *, seconds: float = 60.0) -> None:
         time.sleep(0.1)
 
 
-def _labels(cluster: Cluster) -> str:
+def _labels(cluster: Cluster) -> dict[str, tuple[str, str]]:
+    """Return label and state of each item of the export."""
     out = cluster.s3.buckets / cluster.bucket / "out" / cluster.namespace / "points"
-    return (out / "export" / "labels.csv").read_text()
+    with (out / "export" / "labels.csv").open(newline="", encoding="utf-8") as file:
+        return {row["item"]: (row["label"], row["state"]) for row in csv.DictReader(file)}
+
+
+def _decided_by_people(labels: dict[str, tuple[str, str]]) -> dict[str, str]:
+    return {item: label for item, (label, state) in labels.items() if state == "human"}
 
 
 def test_a_suspended_job_frees_its_pods_and_goes_on_where_it_stood(cluster: Cluster) -> None:
@@ -73,7 +80,8 @@ def test_a_job_deleted_and_applied_again_buys_no_vote_twice(cluster: Cluster) ->
     assert second["metadata"]["uid"] != first["metadata"]["uid"]
     assert second["status"]["progress"]["votes"] == first["status"]["progress"]["votes"] == 36
     assert second["status"]["prepare"]["finishedRounds"] >= 1
-    assert _labels(cluster) == labels
+    # The model is trained anew on the same votes, so what it alone says may differ.
+    assert _decided_by_people(_labels(cluster)) == _decided_by_people(labels) != {}
 
 
 def test_a_finished_job_is_deleted_when_its_time_is_over_and_its_results_stay(cluster: Cluster) -> None:
@@ -90,7 +98,7 @@ def test_a_finished_job_is_deleted_when_its_time_is_over_and_its_results_stay(cl
         return False
 
     _until(is_gone, seconds=200)
-    assert len(_labels(cluster).splitlines()) == 151
+    assert len(_labels(cluster)) == 150
 
 
 def test_a_service_that_dies_in_a_stage_comes_back_and_the_job_goes_on(cluster: Cluster) -> None:

@@ -15,6 +15,7 @@ from labelplane_api.status import Stage
 from labelplane_operator.builders import Child, build_children, service_name
 from labelplane_operator.builders.names import fitted
 from labelplane_operator.builders.resources import Resources, amount
+from labelplane_operator.builders.variables import can_be_told
 from labelplane_operator.parts import Part
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -403,6 +404,20 @@ def test_a_class_that_looks_like_a_variable_stays_what_it_is() -> None:
     # The kubelet makes one of two, and puts nothing in the place of what follows two.
     assert json.loads(told.replace("$$", "$")) == ["$(HOME)", "$$"]
     assert "$$(HOME)" in told
+
+
+@pytest.mark.parametrize(
+    ("text", "want"),
+    [
+        ("Wahrheit é\u00a0\u4f60", True),
+        ("two\nlines\tand a tab", True),
+        ("\x07", False),
+        ("\x85", False),
+        ("\U0001f600", False),
+    ],
+)
+def test_a_text_is_told_when_the_api_server_reads_what_was_sent(text: str, want: bool) -> None:
+    assert can_be_told(text) is want
 
 
 # -- overrides --------------------------------------------------------------------------------------------------------

@@ -45,6 +45,15 @@ def test_an_old_event_after_a_newer_one_changes_nothing() -> None:
     assert cache.job(KEY)["spec"] == "new"  # type: ignore[index]
 
 
+def test_a_state_that_is_known_is_no_news() -> None:
+    cache = ObjectCache()
+
+    assert cache.put(DEPLOYMENT, _child("digits", version=3))
+    assert not cache.put(DEPLOYMENT, _child("digits", version=3))
+    assert not cache.put(DEPLOYMENT, _child("digits", version=2))
+    assert cache.put(DEPLOYMENT, _child("digits", version=4))
+
+
 def test_versions_are_compared_as_numbers() -> None:
     cache = ObjectCache()
     cache.put(DEPLOYMENT, _child("digits", version=9))

@@ -34,6 +34,11 @@ REFUSED = [
         id="votes in a folder",
     ),
     pytest.param(
+        in_bucket().with_dataset(truth_field="right \U0001f600"),
+        "spec.dataset.truthField: holds a character that no pod can be told: rename it",
+        id="a column called by a picture",
+    ),
+    pytest.param(
         in_own_store().with_dataset(id_field=None, truth_field=None),
         "spec.sources.humans.simulated: on a cluster the crowd reads the truth from a table with ids: "
         "set spec.dataset.idField, spec.dataset.truthField",
@@ -69,8 +74,15 @@ REFUSED = [
         id="a domain without a resource",
     ),
     pytest.param(
+        overriding(resources={"limits": {"requests.nvidia.com/gpu": "1"}}),
+        "spec.podOverrides.small.resources.limits.requests.nvidia.com/gpu: is no name of a resource: "
+        "write it as nvidia.com/gpu",
+        id="a resource as quotas name it",
+    ),
+    pytest.param(
         overriding(resources={"limits": {"nvidia.com/gpu": "500m"}}),
-        "spec.podOverrides.small.resources.limits.nvidia.com/gpu: 500m is no whole number: devices are not divided",
+        "spec.podOverrides.small.resources.limits.nvidia.com/gpu: 500m is no number of devices: "
+        "give a whole one, at most 1,000,000",
         id="half a GPU",
     ),
     pytest.param(
@@ -108,6 +120,11 @@ REFUSED = [
         overriding(env=[{"name": "LABELPLANE_STORE_URI", "value": "s3://other"}]),
         "spec.podOverrides.small.env[0].name: labelplane sets LABELPLANE_* itself: remove LABELPLANE_STORE_URI",
         id="a setting of ours",
+    ),
+    pytest.param(
+        overriding(env=[{"name": "TEXT", "value": "two\nlines"}, {"name": "BELL", "value": "\x07"}]),
+        "spec.podOverrides.small.env[1].value: holds a character that no pod can be told: remove it",
+        id="a value with a bell",
     ),
     pytest.param(
         overriding(affinity={"hostAffinity": {}}),

@@ -1,5 +1,7 @@
 """The two clocks of a job: how long it may work, and how long a round waits for people."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -8,8 +10,8 @@ from planned_world import CLUSTER, START, PlannedWorld
 
 from labelplane_api.conditions import ConditionType
 from labelplane_api.status import LabelingJobStatus, Stage
-from labelplane_operator.observed import Observed, OperationState, OperationView
-from labelplane_operator.policies.deadlines import worked_seconds
+from labelplane_operator.observed import Observed, OperationError, OperationState, OperationView
+from labelplane_operator.policies.deadlines import review_deadline, worked_seconds
 
 JOB = make_cluster_job()
 WAITING = ConditionType.WAITING_FOR_ANNOTATIONS
@@ -130,17 +132,61 @@ def test_work_is_added_up_over_operations_and_a_lost_write_counts_nothing_twice(
     assert 0 < steady.job.status.active_seconds <= lasted
 
 
-def test_next_look_is_not_later_than_the_deadline() -> None:
-    retrying = world(JOB.with_run(active_deadline_seconds=600))
-    retrying.reach(Stage.TRAIN, 1)
-    retrying.step(running(retrying))
-    spent = worked_seconds(retrying.job.status, now=retrying.now)
-    retrying.wait(599.5 - spent)
+def test_time_of_an_operation_is_added_up_when_it_ends() -> None:
+    busy = world(JOB)
+    busy.reach(Stage.TRAIN, 1)
+    before = busy.job.status
+    busy.wait(100)
 
-    plan = retrying.step(running(retrying))
+    busy.step()
 
-    assert plan.requeue_after_seconds is not None
-    assert plan.requeue_after_seconds <= 1.0
+    after = busy.job.status
+    assert after.operation is not None
+    assert after.operation.stage is Stage.SCORE
+    assert after.active_seconds >= before.active_seconds + 100
+    assert after.active_since is not None
+    assert before.active_since is not None
+    assert after.active_since > before.active_since
+
+
+LATE = JOB.with_run(active_deadline_seconds=600)
+
+
+def running_late(left: float) -> tuple[PlannedWorld, Observed]:
+    """Return a world whose Train runs and whose time is over in `left` seconds."""
+    busy = world(LATE)
+    busy.reach(Stage.TRAIN, 1)
+    busy.step(running(busy))
+    busy.wait(600 - left - worked_seconds(busy.job.status, now=busy.now))
+    return busy, running(busy)
+
+
+def failing_late(left: float) -> tuple[PlannedWorld, Observed]:
+    """Return a world whose Train has failed and whose time is over in `left` seconds, before the next try."""
+    busy, seen = running_late(left)
+    assert seen.operation is not None
+    error = OperationError("StoreUnavailable", "bucket b is away", is_retryable=True)
+    return busy, Observed(operation=replace(seen.operation, state=OperationState.FAILED, error=error))
+
+
+@pytest.mark.parametrize(
+    "late", [pytest.param(running_late, id="a stage runs"), pytest.param(failing_late, id="a stage is tried again")]
+)
+def test_next_look_is_not_later_than_the_end_of_the_time_while(
+    late: Callable[[float], tuple[PlannedWorld, Observed]],
+) -> None:
+    busy, seen = late(0.5)
+
+    assert busy.step(seen).requeue_after_seconds == pytest.approx(0.5)
+
+
+def test_next_look_for_votes_is_not_later_than_their_deadline() -> None:
+    lazy = asked(JOB.with_review(deadline_seconds=3600))
+    deadline = review_deadline(lazy.job, lazy.job.status)
+    assert deadline is not None
+    lazy.now = deadline - timedelta(seconds=7)
+
+    assert lazy.step().requeue_after_seconds == pytest.approx(7)
 
 
 # -- review.deadlineSeconds -------------------------------------------------------------------------------------------
@@ -308,6 +354,16 @@ def test_job_that_people_have_left_concludes_with_what_it_has() -> None:
     assert asked_in_all - asked_before == 3
     assert left.condition(ConditionType.COMPLETE)[:2] == ("True", "NoVotes")
     assert left.stages()[-1].startswith("Finalize")
+
+
+def test_people_who_skip_everything_in_time_are_asked_on() -> None:
+    picky = world(JOB.with_budget(votes=100_000).with_stop(max_rounds=6), people_answer=False)
+    for _ in range(200):
+        plan = picky.step()
+        picky.votes_missing = 0  # every task was skipped
+        if plan.requeue_after_seconds is None:
+            break
+    assert picky.condition(ConditionType.COMPLETE)[:2] == ("True", "MaxRoundsReached")
 
 
 def test_single_vote_keeps_a_job_going() -> None:

@@ -6,11 +6,11 @@ import pytest
 from job_builder import JobBuilder, make_cluster_job
 from planned_world import CLUSTER, LAPTOP, START, PlannedWorld
 
-from labelplane_api.conditions import ConditionType
-from labelplane_api.status import Stage
+from labelplane_api.conditions import Condition, ConditionStatus, ConditionType
+from labelplane_api.status import LabelingJobStatus, Stage
 from labelplane_operator.observed import CleanupState, CleanupView, Observed, OperationError
 from labelplane_operator.plan import Plan
-from labelplane_operator.policies.deletion import FINALIZER
+from labelplane_operator.policies.deletion import FINALIZER, holds_object
 
 RETAIN = make_cluster_job()
 DELETE = RETAIN.with_output(deletion_policy="Delete")
@@ -43,18 +43,32 @@ def asked_for(plan: Plan) -> tuple[object, ...]:
     return plan.parts, plan.start, plan.finalizer, plan.cleanup
 
 
+def accepted(*, is_accepted: bool) -> LabelingJobStatus:
+    value = ConditionStatus.TRUE if is_accepted else ConditionStatus.FALSE
+    condition = Condition(type=ConditionType.ACCEPTED, status=value, reason="SpecValid", observed_generation=1)
+    return LabelingJobStatus(conditions=(condition,))
+
+
 @pytest.mark.parametrize(
-    ("builder", "want"), [pytest.param(RETAIN, False, id="Retain"), pytest.param(DELETE, True, id="Delete")]
+    ("builder", "is_accepted", "want"),
+    [
+        pytest.param(RETAIN, True, False, id="results stay"),
+        pytest.param(DELETE, True, True, id="results go"),
+        pytest.param(RETAIN, False, False, id="refused, results stay"),
+        pytest.param(DELETE, False, None, id="refused, results would go"),
+    ],
 )
-def test_finalizer_stands_by_the_policy_while_the_job_lives(builder: JobBuilder, *, want: bool) -> None:
-    played = world(builder)
-    plan = played.step()
-    assert (plan.finalizer, plan.cleanup) == (want, False)
+def test_living_job_is_held_by_the_policy(builder: JobBuilder, *, is_accepted: bool, want: bool | None) -> None:
+    assert holds_object(builder.build(), accepted(is_accepted=is_accepted)) is want
 
 
-def test_policy_that_changes_takes_the_finalizer_along() -> None:
+def test_job_that_asks_for_what_is_not_built_gets_no_finalizer() -> None:
+    assert world(DELETE).step().finalizer is None
+
+
+def test_policy_that_changes_takes_the_finalizer_away() -> None:
     played = half_done(DELETE)
-    assert played.step().finalizer is True
+    played.step()
     played.change(RETAIN)
     assert played.step().finalizer is False
 

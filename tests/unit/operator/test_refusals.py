@@ -171,6 +171,9 @@ def test_job_gets_a_prefix_that_its_owner_has_left() -> None:
 
 def test_change_of_the_spec_asks_at_once() -> None:
     loser = taken()
+    loser.wait(-200)  # the next try is not due
+    assert loser.step().start is None
+    loser.wait(-50)
     loser.change(JOB.with_output(adopt=True))
 
     plan = loser.step()

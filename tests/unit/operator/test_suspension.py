@@ -51,7 +51,7 @@ def test_running_stage_is_started_again_under_its_id_after(stage: str, number: i
     assert plan.start is not None
     held.change(JOB.suspended())
     held.step(Observed())
-    held.change(JOB)
+    held.change(JOB.with_run(suspend=False).having("metadata.finalizers", ["somebody/else"]))
 
     again = held.step(Observed(unavailable="the pods are coming"))
 
@@ -125,3 +125,15 @@ def test_suspending_and_resuming_are_told_once_each() -> None:
 
     told = [(event.reason, event.is_warning) for event in held.events if event.message.startswith("Suspended")]
     assert told == [("SuspendedByUser", False), ("Resumed", False)]
+
+
+def test_nothing_of_an_undisturbed_run_and_of_a_pause_is_a_warning() -> None:
+    held = world()
+    held.reach(Stage.AGGREGATE, 0)
+    for builder in (JOB.suspended(), JOB):
+        held.change(builder)
+        held.step(Observed())
+    held.play()
+
+    assert held.condition(ConditionType.COMPLETE)[0] == "True"
+    assert [event for event in held.events if event.is_warning] == []
