@@ -36,8 +36,8 @@ TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 # The modules that compute and decide without touching the world; their coverage is a gate.
-PURE := labelplane_api labelplane_operator labelplane_aggregation.models labelplane_scoring.strategies \
-	labelplane_scoring.uncertainty labelplane_scoring.stability labelplane_distillation.losses \
+PURE := labelplane_api labelplane_operator labelplane_aggregation.models labelplane_aggregation.sources \
+	labelplane_scoring.strategies labelplane_scoring.uncertainty labelplane_scoring.stability labelplane_distillation.losses \
 	labelplane_report labelplane_core.tasks
 SCRIPTS := generate-protos make-digits make-glosses
 
