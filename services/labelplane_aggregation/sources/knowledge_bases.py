@@ -98,10 +98,7 @@ class KnowledgeBase:
         except ValueError as error:
             raise BadKnowledgeBase(self.name, str(error)) from error
         whole_words = self.spec.terms.whole_words if isinstance(self.spec.terms, GazetteerSpec) else True
-        finder = TermFinder(terms, whole_words=whole_words, n_classes=len(self._classes))
-        if not finder.n_terms:
-            raise BadKnowledgeBase(self.name, "none of its terms holds a letter, digit or mark: give it others")
-        return finder
+        return TermFinder(terms, whole_words=whole_words, n_classes=len(self._classes))
 
     def _terms(self) -> Terms:
         terms = self.spec.terms

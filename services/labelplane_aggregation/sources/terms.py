@@ -28,10 +28,6 @@ class Terms:
     classes: npt.NDArray[np.int64]
     weights: FloatArray
 
-    def __len__(self) -> int:
-        """Return how many rows there are."""
-        return len(self.texts)
-
 
 class TermFinder:
     """Finds terms by an Aho-Corasick automaton: at each place the longest, none inside another, in one pass.
