@@ -85,6 +85,7 @@ class ContainerView:
         restarts: how often it was started again.
         ended_reason: how it last ended, in Kubernetes' word; empty when it never did.
         exit_code: what it last ended with; None when it never did.
+        last_words: the end of what it said before it ended; empty where that is not kept.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ContainerView:
     restarts: int = 0
     ended_reason: str = ""
     exit_code: int | None = None
+    last_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)

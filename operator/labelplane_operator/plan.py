@@ -128,7 +128,8 @@ def plan_when_blocked(job: LabelingJob, plan: Plan, problem: Problem, *, now: da
         status = folds.with_condition(
             job, status, ConditionType.ACCEPTED, accepted.status, accepted.reason, accepted.message, now=now
         )
-    status = folds.named_stage(status.model_copy(update={"observed_generation": job.metadata.generation}))
+    status = status.model_copy(update={"observed_generation": job.metadata.generation})
+    status = folds.named_stage(status, is_deleted=is_being_deleted(job.metadata))
     return Plan(status, events=_changes(job.status, status), finalizer=plan.finalizer)
 
 
@@ -179,7 +180,8 @@ def _with_object(job: LabelingJob, plan: Plan, *, now: datetime) -> Plan:
 def _remove(job: LabelingJob, observed: Observed, *, now: datetime) -> Plan:
     """Return the plan for a deleted job: its services go, then its results where they should."""
     removal = decide_removal(job, observed.cleanup, now=now)
-    status = folds.removing(job, removal.problem, now=now) if removal.finalizer else job.status
+    problem = removal.problem or (observed.problem.message if observed.problem else "")
+    status = folds.removing(job, problem, now=now) if removal.finalizer else job.status
     status = folds.named_stage(status, is_deleted=True)
     return Plan(
         status,
