@@ -4,11 +4,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from labelplane_operator.builders import QUEUE_LABEL
 from labelplane_operator.observed import CleanupState, CleanupView, ContainerView, DeploymentView, PodView
 
 __all__ = ["belongs_to", "cleanup_view", "deployment_view", "pod_view"]
 
 _LONGEST_WORDS = 500
+_KUEUE = "kueue.x-k8s.io/"
 
 Object = dict[str, Any]
 
@@ -27,6 +29,7 @@ def pod_view(pod: Object) -> PodView:
         name=pod["metadata"]["name"],
         containers=tuple(_containers(status, images)),
         unschedulable=_unschedulable(status),
+        gated=_gated(pod),
     )
 
 
@@ -70,6 +73,15 @@ def _containers(status: Object, images: dict[str, str]) -> Iterator[ContainerVie
             exit_code=ended.get("exitCode"),
             last_words=ended.get("message", ""),
         )
+
+
+def _gated(pod: Object) -> str:
+    """Say what a pod's scheduling gates wait for; they are taken away one by one, and none comes later."""
+    gates = [each["name"] for each in pod["spec"].get("schedulingGates", ())]
+    queue = pod["metadata"].get("labels", {}).get(QUEUE_LABEL, "")
+    if queue and any(gate.startswith(_KUEUE) for gate in gates):
+        return f"LocalQueue {queue} to admit it"
+    return f"its scheduling gate {gates[0]} to be taken away" if gates else ""
 
 
 def _unschedulable(status: Object) -> str:

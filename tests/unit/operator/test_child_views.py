@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from labelplane_operator.builders import QUEUE_LABEL
 from labelplane_operator.child_views import belongs_to, cleanup_view, pod_view
 from labelplane_operator.observed import CleanupState
 
@@ -78,3 +79,35 @@ def test_a_pod_that_succeeded_explains_no_failure() -> None:
 )
 def test_an_object_belongs_to_the_job_that_controls_it(owners: list[dict[str, Any]], *, want: bool) -> None:
     assert belongs_to({"metadata": {"ownerReferences": owners}}, "1") is want
+
+
+@pytest.mark.parametrize(
+    ("gates", "labels", "want"),
+    [
+        pytest.param((), {QUEUE_LABEL: "team-a"}, "", id="admitted"),
+        pytest.param(
+            ("kueue.x-k8s.io/admission",), {QUEUE_LABEL: "team-a"}, "LocalQueue team-a to admit it", id="in a queue"
+        ),
+        pytest.param(
+            ("kueue.x-k8s.io/admission",),
+            {},
+            "its scheduling gate kueue.x-k8s.io/admission to be taken away",
+            id="in a queue that is not told",
+        ),
+        pytest.param(
+            ("example.com/image-scan",),
+            {QUEUE_LABEL: "team-a"},
+            "its scheduling gate example.com/image-scan to be taken away",
+            id="held by somebody else",
+        ),
+    ],
+)
+def test_a_pod_says_what_it_waits_for(gates: tuple[str, ...], labels: dict[str, str], want: str) -> None:
+    condition = {"type": "PodScheduled", "status": "False", "reason": "SchedulingGated", "message": "gated"}
+    pod = {
+        "metadata": {"name": "digits-7", "labels": labels},
+        "spec": {"containers": [], "schedulingGates": [{"name": gate} for gate in gates]},
+        "status": {"phase": "Pending", "conditions": [condition] if gates else []},
+    }
+
+    assert (pod_view(pod).gated, pod_view(pod).unschedulable) == (want, "")
