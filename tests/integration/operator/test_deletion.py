@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from api_server import ApiError, ApiServer
+from controller_manager import running_controllers
 from hollow_node import HollowNode
 from operator_process import operator_process
 from points_on_cluster import SECRET, Cluster, Object, condition, is_true, jobs_path, point_job, wait_for
@@ -208,3 +209,16 @@ def test_an_operator_that_was_away_removes_the_results_when_it_comes(
 
     with operator_process(crd_server, tmp_path / "second", **settings):
         _await_end(crd_server, s3, namespace)
+
+
+def test_a_deletion_in_the_foreground_does_not_take_the_cleanup_away(cluster: Cluster, tmp_path: Path) -> None:
+    """By the real garbage collector, which deletes what a job owns before the job."""
+    _prepared(cluster)
+    children = f"/api/v1/namespaces/{cluster.namespace}/serviceaccounts/points"
+    with running_controllers(cluster.server, tmp_path, "garbage-collector-controller"):
+        path = jobs_path(cluster.namespace, "points")
+        cluster.server.request("DELETE", path, query={"propagationPolicy": "Foreground"})
+        _await_end(cluster.server, cluster.s3, cluster.namespace)
+        assert cluster.node.jobs.started == [CLEANUP]
+        _until(lambda: _found(cluster.server, _job_path(cluster.namespace)) is None)
+        _until(lambda: _found(cluster.server, children) is None)
