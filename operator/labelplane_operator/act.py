@@ -78,16 +78,17 @@ class Actor:
             key = f"{job.metadata.namespace}/{job.metadata.name}"
             _log.warning("%s: its namespace is being deleted, so its results stay: nothing can remove them", key)
             plan = replace(plan, finalizer=False)
-        await self.hold(job.metadata, is_wanted=plan.finalizer)
+        await self._hold(job.metadata, is_wanted=plan.finalizer)
         if plan.start is not None:
             await self._services.start(job, plan.start)
 
-    async def hold(self, metadata: ObjectMeta, *, is_wanted: bool | None) -> None:
-        """Add the finalizer of the results to a job, or take it away; None leaves it as it is.
+    async def clear(self, metadata: ObjectMeta, plan: Plan) -> None:
+        """Let nothing of an object run that is no valid job, and let it go when it is deleted."""
+        await self._remove_others(metadata, ())
+        await self._hold(metadata, is_wanted=plan.finalizer)
 
-        Raises:
-            ApiError, ApiUnavailable: the API server refuses, or is away.
-        """
+    async def _hold(self, metadata: ObjectMeta, *, is_wanted: bool | None) -> None:
+        """Add the finalizer of the results to a job, or take it away; None leaves it as it is."""
         held = self._cache.job((metadata.namespace, metadata.name))
         if held is None or is_wanted is None:
             return
@@ -119,7 +120,7 @@ class Actor:
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
             await self._have(job, child)
-        await self._remove_others(job, children)
+        await self._remove_others(job.metadata, children)
 
     async def _have(self, job: LabelingJob, child: Child) -> None:
         kind = kind_of(child.manifest)
@@ -213,12 +214,12 @@ class Actor:
         self._cache.put(kind, found)
         return found
 
-    async def _remove_others(self, job: LabelingJob, children: Sequence[Child]) -> None:
+    async def _remove_others(self, metadata: ObjectMeta, children: Sequence[Child]) -> None:
         """Delete the children that are not wanted any more."""
         wanted = {(kind_of(child.manifest), child.manifest["metadata"]["name"]) for child in children}
-        for live in self._cache.children((job.metadata.namespace, job.metadata.name)):
+        for live in self._cache.children((metadata.namespace, metadata.name)):
             kind = kind_of(live)
-            is_ours = belongs_to(live, job.metadata.uid) and not live["metadata"].get("deletionTimestamp")
+            is_ours = belongs_to(live, metadata.uid) and not live["metadata"].get("deletionTimestamp")
             if kind is not POD and is_ours and (kind, live["metadata"]["name"]) not in wanted:
                 await self._remove(kind, live)
 

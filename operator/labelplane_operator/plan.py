@@ -33,7 +33,9 @@ __all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"
 RUNNING_SECONDS: Final = 2.0
 """How soon to look again at a running operation."""
 BLOCKED_SECONDS: Final = 10.0
-"""How soon to look again at an operation whose pods cannot run: an event of the pods comes before."""
+"""How soon to look again at an operation whose pods have a problem and can be called all the same."""
+AWAITING_SECONDS: Final = 300.0
+"""How soon to look again at an operation whose pods are not ready: an event of the pods comes before."""
 WAITING_SECONDS: Final = 5.0
 """How soon to look again for votes, at first."""
 LONGEST_WAITING_SECONDS: Final = 60.0
@@ -298,8 +300,14 @@ def _keep_running(
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)
-    soon = RUNNING_SECONDS if observed.problem is None else BLOCKED_SECONDS
-    return Plan(status, start=start, requeue_after_seconds=_sooner(soon, left))
+    return Plan(status, start=start, requeue_after_seconds=_sooner(_running_seconds(observed), left))
+
+
+def _running_seconds(observed: Observed) -> float:
+    """Return how soon to look again at an operation."""
+    if observed.awaits_pods:
+        return AWAITING_SECONDS
+    return RUNNING_SECONDS if observed.problem is None else BLOCKED_SECONDS
 
 
 def _progressing(
@@ -347,7 +355,8 @@ def _wait(
         value, reason, message = ConditionStatus.FALSE, observed.problem.reason, observed.problem.message
     status = folds.with_condition(job, status, ConditionType.PROGRESSING, value, reason, message, now=now)
     left = None if step.until is None or step.missing is None else (step.until - now).total_seconds()
-    return Plan(status, requeue_after_seconds=_sooner(_waiting_seconds(status, now=now), left))
+    soon = AWAITING_SECONDS if observed.awaits_pods else _waiting_seconds(status, now=now)
+    return Plan(status, requeue_after_seconds=_sooner(soon, left))
 
 
 def _asking(job: LabelingJob, step: Wait, *, review_address: str) -> str:

@@ -22,10 +22,10 @@ from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hollow_containers import CannotStart, HollowContainers
 from hollow_jobs import HollowJobs
 from hollow_pods import HollowPods
+from real_parts import stop
 
 JOB_LABEL = "labelplane.io/job"
 _POLL_SECONDS = 0.2
-_STOP_SECONDS = 20.0
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _GATE = "kueue.x-k8s.io/admission"
 
@@ -136,7 +136,8 @@ class HollowNode:
             for number, container in enumerate(template["spec"]["containers"]):
                 processes.append(self._containers.start(name, number, container, template["spec"], **here))
         except CannotStart:  # a kubelet tries again too
-            _stop(processes)
+            for process in processes:
+                stop(process)
             return
         self._pods[name] = _Pod(processes, socket, deployment["metadata"]["generation"])
         self.started.append(name)
@@ -150,7 +151,8 @@ class HollowNode:
                 self._waiting.discard(name)
 
     def _end(self, name: str) -> None:
-        _stop(self._pods.pop(name).processes)
+        for process in self._pods.pop(name).processes:
+            stop(process)
 
     def _report(self, name: str, deployment: Object) -> None:
         pod = self._pods.get(name)
@@ -173,17 +175,6 @@ class HollowNode:
                 return False
         pod.is_ready = answer.status == health_pb2.HealthCheckResponse.SERVING
         return pod.is_ready
-
-
-def _stop(processes: list[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_STOP_SECONDS)
 
 
 def _gated(name: str) -> str:
