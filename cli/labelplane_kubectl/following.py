@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from labelplane_kubectl.cluster import Cluster
-from labelplane_kubectl.errors import KubectlFailed, NoLogs
+from labelplane_kubectl.errors import KubectlFailed, NoLogs, NoSuchJob
 from labelplane_kubectl.kubectl import Stream
 from labelplane_kubectl.log_parts import LogPart
 from labelplane_kubectl.seen_job import read_job
@@ -57,17 +57,17 @@ def print_logs(cluster: Cluster, sources: Sequence[LogSource], options: Sequence
 def follow(
     cluster: Cluster, name: str, part: LogPart | None, options: Sequence[str], *, pause: Callable[[], None]
 ) -> None:
-    """Write the logs as they come, until the job is finished and all its containers have ended.
+    """Write the logs as they come, until the job is finished or gone and all its containers have ended.
 
     Raises:
         KubectlFailed: kubectl refuses.
-        NoSuchJob: there is none, or it was deleted meanwhile.
+        NoSuchJob: there is none.
     """
     streams: dict[LogSource, Stream] = {}
     ended: set[LogSource] = set()
+    is_over, _, sources = _look(cluster, name, part)
     try:
         while True:
-            is_over, _, sources = _look(cluster, name, part)
             for each in sources:
                 if each not in streams:
                     streams[each] = cluster.logs(each.pod, each.container, [*options, "--follow"])
@@ -78,6 +78,7 @@ def follow(
             if is_over and len(ended) == len(streams):
                 return
             pause()
+            is_over, sources = _look_again(cluster, name, part)
     finally:
         for stream in streams.values():
             stream.stop()
@@ -90,6 +91,15 @@ def _look(cluster: Cluster, name: str, part: LogPart | None) -> tuple[bool, str,
     if children.hindrance:
         raise KubectlFailed(children.hindrance)
     return is_finished(seen.status), seen.stage, list(_sources(workloads(children), part))
+
+
+def _look_again(cluster: Cluster, name: str, part: LogPart | None) -> tuple[bool, list[LogSource]]:
+    """Return the same without the stage; a job that has gone meanwhile is over."""
+    try:
+        is_over, _, sources = _look(cluster, name, part)
+    except NoSuchJob:
+        return True, []
+    return is_over, sources
 
 
 def _sources(found: Sequence[Workload], part: LogPart | None) -> Iterator[LogSource]:

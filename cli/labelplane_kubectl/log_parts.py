@@ -6,7 +6,10 @@ __all__ = ["LogPart"]
 
 
 class LogPart(StrEnum):
-    """The components of a job's pods, and the container that brings tasks to annotators and votes back."""
+    """The components of a job's pods, and the container that brings tasks to annotators and votes back.
+
+    Cleanup removes the results of a deleted job.
+    """
 
     AGGREGATION = "aggregation"
     SCORING = "scoring"
@@ -14,3 +17,4 @@ class LogPart(StrEnum):
     DISTILLATION = "distillation"
     SMALL = "small"
     CONNECTOR = "connector"
+    CLEANUP = "cleanup"

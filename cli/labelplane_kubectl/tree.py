@@ -177,7 +177,11 @@ def _running(view: JobView) -> list[RenderableType]:
         return ["", Text("  no Deployment and no pod of it is there")]
     lines: list[RenderableType] = [""]
     for each in view.workloads:
-        head = f"Deployment {each.name}   {each.ready} of {each.wanted} ready" if each.name else "pods on their way out"
+        head = (
+            f"Deployment {each.name}   {each.ready} of {each.wanted} ready"
+            if each.name
+            else "pods without a Deployment"
+        )
         lines.append(Text(f"  {head}"))
         last = len(each.pods) - 1
         lines += [

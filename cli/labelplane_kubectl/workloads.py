@@ -55,7 +55,10 @@ class Workload:
 
 
 def workloads(children: Children) -> list[Workload]:
-    """Return the Deployments of a job with their pods; pods that have lost theirs come last, under an empty name."""
+    """Return the Deployments of a job with their pods.
+
+    Pods that have lost theirs, and the one that removes the results of a deleted job, come last, under an empty name.
+    """
     pods = [_pod(each) for each in children.pods]
     found = [_workload(each, pods) for each in children.deployments]
     known = {each.component for each in found}

@@ -1,7 +1,6 @@
 from typing import Any
 
 import pytest
-from job_builder import make_cluster_job
 from played_children import deployment, pod, ready, waiting
 from plugin_world import Plugin, cluster_world, manifest, plugin
 from recorded_kubectl import RecordedKubectl
@@ -149,12 +148,18 @@ def test_a_job_that_is_finished_is_followed_until_its_containers_have_written_al
     assert [stream.poll() for stream in world.kubectl.streams.values()] == [0, 0]
 
 
-def test_a_job_that_is_deleted_meanwhile_ends_following(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_job_that_goes_meanwhile_ends_following_and_one_that_never_was_is_named(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    cleanup = pod("digits", "cleanup")
+
     def delete(kubectl: RecordedKubectl) -> None:
         if len(kubectl.calls) > 4:
             kubectl.jobs = []
 
-    world = plugin([make_cluster_job().build()], SMALL, after_call=delete)
+    world = plugin([_complete()], cleanup, log_looks=2, after_call=delete)
+    assert world.run("logs", "digits", "-f") == 0
+    assert _read(world) == ["digits-cleanup-x2x7k/cleanup"]
+    assert world.kubectl.jobs == []
     assert world.run("logs", "digits", "-f") == 2
     assert "no LabelingJob digits" in capsys.readouterr().err
-    assert all(stream.is_stopped for stream in world.kubectl.streams.values())

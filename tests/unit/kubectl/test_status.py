@@ -104,7 +104,9 @@ def test_conditions_that_matter_are_shown(
 
 def test_pods_of_deployments_that_are_gone_are_shown_too(capsys: pytest.CaptureFixture[str]) -> None:
     plugin([_scoring()], deployment("digits", "aggregation", ready=1), pod("digits", "scoring")).run("status", "digits")
-    assert "pods on their way out └─ pod digits-scoring-x2x7k Running scoring ready" in words(capsys.readouterr().out)
+    assert "pods without a Deployment └─ pod digits-scoring-x2x7k Running scoring ready" in words(
+        capsys.readouterr().out
+    )
 
 
 def test_a_user_who_may_not_read_pods_sees_the_job_all_the_same(capsys: pytest.CaptureFixture[str]) -> None:
