@@ -1,6 +1,5 @@
 """One reconcile: observe, plan, act, write the status, tell people. Level-triggered: doing it twice changes nothing."""
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +14,11 @@ from labelplane_api.status import LabelingJobStatus
 from labelplane_api.validation import validate_job
 from labelplane_operator.act import Actor
 from labelplane_operator.cache import JobKey, ObjectCache
-from labelplane_operator.errors import ApiConflict, ApiError, ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
+from labelplane_operator.errors import ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
+from labelplane_operator.event_recorder import EventRecorder
 from labelplane_operator.job_events import event_manifest
 from labelplane_operator.job_services import JobServices
-from labelplane_operator.kinds import EVENT, LABELING_JOB
+from labelplane_operator.kinds import LABELING_JOB
 from labelplane_operator.kube import Kube
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
@@ -27,8 +27,6 @@ from labelplane_operator.plan import Plan, make_plan, plan_for_invalid, plan_whe
 from labelplane_operator.requests import Installation
 
 __all__ = ["Reconciler"]
-
-_log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 10.0
 """How often a status is written when nothing but the progress of the running operation has changed."""
@@ -48,6 +46,7 @@ class Reconciler:
         services: JobServices,
         *,
         installation: Installation,
+        recorder: EventRecorder,
         metrics: OperatorMetrics,
         now: Callable[[], datetime],
     ) -> None:
@@ -57,6 +56,7 @@ class Reconciler:
         self._actor = actor
         self._services = services
         self._installation = installation
+        self._recorder = recorder
         self._metrics = metrics
         self._now = now
         self._uids: dict[JobKey, str] = {}
@@ -83,7 +83,7 @@ class Reconciler:
             plan = make_plan(job, observed, installation=self._installation, now=self._now())
             self._count(job, observed)
             await self._act(manifest, job, plan)
-        await self._settle(manifest, plan)
+        await self._settle(self._standing(key, manifest), plan)
         return plan.requeue_after_seconds
 
     async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
@@ -99,10 +99,15 @@ class Reconciler:
         await self._settle(manifest, plan_when_blocked(job, plan, problem, now=self._now()))
         raise Blocked(problem.message)
 
+    def _standing(self, key: JobKey, manifest: Object) -> Object:
+        """Return the object as acting on the plan has left it: its finalizers may be others, and so its version."""
+        standing = self._cache.job(key)
+        return manifest if standing is None or _facts(standing) != _facts(manifest) else standing
+
     async def _settle(self, manifest: Object, plan: Plan) -> None:
         """Write what the plan says of the object itself: its status, then its events, and at last its end."""
         await self._write_status(manifest, plan.status)
-        await self._tell(manifest, plan)
+        self._tell(manifest, plan)
         if plan.delete_job:
             metadata = manifest["metadata"]
             await self._kube.delete(LABELING_JOB, metadata["namespace"], metadata["name"], uid=metadata["uid"])
@@ -112,7 +117,7 @@ class Reconciler:
         uid = manifest["metadata"]["uid"] if manifest else ""
         before = self._uids.get(key, uid)
         if before and before != uid:
-            self._actor.forget(key, before)
+            self._actor.forget(before)
             self._written.pop(before, None)
             await self._services.forget(before)
         if uid:
@@ -139,16 +144,11 @@ class Reconciler:
         is_recent = last is not None and self._now() - last < timedelta(seconds=PROGRESS_SECONDS)
         return is_recent and _without_progress(before) == _without_progress(after)
 
-    async def _tell(self, manifest: Object, plan: Plan) -> None:
-        """Make the plan's events; one that cannot be made is not worth a failed reconcile."""
+    def _tell(self, manifest: Object, plan: Plan) -> None:
+        """Have the plan's events made."""
         metadata = _metadata(manifest)
         for event in plan.events:
-            try:
-                await self._kube.create(EVENT, event_manifest(metadata, event, now=self._now()))
-            except ApiConflict:
-                continue  # told before
-            except ApiError as error:
-                _log.warning("%s/%s: an event was lost: %s", metadata.namespace, metadata.name, error)
+            self._recorder.record(event_manifest(metadata, event, now=self._now()))
 
     def _count(self, job: LabelingJob, observed: Observed) -> None:
         view, named = observed.operation, job.status.operation
@@ -162,6 +162,12 @@ def _status(manifest: Object) -> LabelingJobStatus:
         return LabelingJobStatus.model_validate(manifest.get("status", {}))
     except ValidationError:
         return LabelingJobStatus()
+
+
+def _facts(manifest: Object) -> tuple[object, ...]:
+    """Return what a plan follows from, whatever the object's version."""
+    metadata = manifest["metadata"]
+    return metadata["uid"], metadata["generation"], metadata.get("deletionTimestamp"), manifest.get("status")
 
 
 def _metadata(manifest: Object) -> ObjectMeta:

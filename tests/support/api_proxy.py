@@ -29,13 +29,13 @@ _HOP_HEADERS = {"connection", "transfer-encoding", "content-length", "host", "co
 class Faults:
     """How often each thing goes wrong, as shares of events or requests, and how many faults there are in all."""
 
-    lost: float = 0.06
-    doubled: float = 0.06
-    swapped: float = 0.06
-    cut: float = 0.01
-    refused: float = 0.04
-    unavailable: float = 0.04
-    unanswered: float = 0.02
+    lost: float = 0.12
+    doubled: float = 0.12
+    swapped: float = 0.12
+    cut: float = 0.02
+    refused: float = 0.06
+    unavailable: float = 0.06
+    unanswered: float = 0.03
     outages_every: int = 250
     outage_seconds: float = 1.0
     most: int = 2_000

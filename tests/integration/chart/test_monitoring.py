@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from chart_values import VALUES
-from helm import NAMESPACE, ROOT, Chart, Manifest, Objects, find_tool
+from helm import NAMESPACE, ROOT, Chart, Manifest, Objects
 from operator_metrics import exported_metrics
+from real_parts import find_tool
 
 from labelplane_operator import errors
 
