@@ -14,7 +14,7 @@ from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported
 from labelplane_operator import status as folds
-from labelplane_operator.history import current_round, is_finished, is_taken
+from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
 from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
@@ -297,6 +297,7 @@ def _keep_running(
         return Plan(status, requeue_after_seconds=_sooner((operation.not_before - now).total_seconds(), left))
     status = status.model_copy(update={"operation": operation.model_copy(update={"not_before": None})})
     status = _not_waiting(job, _progressing(job, status, operation, observed, now=now), now=now)
+    left = None if is_queued(status) else left
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)

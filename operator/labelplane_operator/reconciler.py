@@ -83,7 +83,7 @@ class Reconciler:
             plan = make_plan(job, observed, installation=self._installation, now=self._now())
             self._count(job, observed)
             await self._act(manifest, job, plan)
-        await self._settle(self._standing(key, manifest), plan)
+        await self._settle(self._standing(manifest), plan)
         return plan.requeue_after_seconds
 
     async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
@@ -96,12 +96,13 @@ class Reconciler:
             problem = Problem(Reason.CHILD_REFUSED, f"the API server refuses an object of this job: {error}")
         else:
             return
-        await self._settle(manifest, plan_when_blocked(job, plan, problem, now=self._now()))
+        await self._settle(self._standing(manifest), plan_when_blocked(job, plan, problem, now=self._now()))
         raise Blocked(problem.message)
 
-    def _standing(self, key: JobKey, manifest: Object) -> Object:
+    def _standing(self, manifest: Object) -> Object:
         """Return the object as acting on the plan has left it: its finalizers may be others, and so its version."""
-        standing = self._cache.job(key)
+        metadata = manifest["metadata"]
+        standing = self._cache.job((metadata["namespace"], metadata["name"]))
         return manifest if standing is None or _facts(standing) != _facts(manifest) else standing
 
     async def _settle(self, manifest: Object, plan: Plan) -> None:
