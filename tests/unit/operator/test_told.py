@@ -69,7 +69,7 @@ def test_figures_of_jobs_come_from_their_statuses_and_go_with_them() -> None:
         )
     ]
     registry = CollectorRegistry()
-    registry.register(JobCollector(lambda: jobs, lambda namespace, name: 2))
+    registry.register(JobCollector(lambda: jobs, lambda *_: 2))
 
     shown = generate_latest(registry).decode()
     assert 'labelplane_job_items{job="digits",namespace="team"} 1000.0' in shown
@@ -84,7 +84,7 @@ def test_figures_of_jobs_come_from_their_statuses_and_go_with_them() -> None:
 
 def test_a_job_without_a_status_counts_nothing() -> None:
     registry = CollectorRegistry()
-    registry.register(JobCollector(lambda: [_job()], lambda namespace, name: 0))
+    registry.register(JobCollector(lambda: [_job()], lambda *_: 0))
 
     assert 'labelplane_job_round{job="digits",namespace="team"} 0.0' in generate_latest(registry).decode()
 
