@@ -48,7 +48,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    Unbuilt("spec.sources.humans.inbox"),
     Unbuilt("spec.sources.rules"),
     Unbuilt("spec.sources.knowledgeBases"),
     Unbuilt("spec.sources.models"),

@@ -19,11 +19,16 @@ Of the service, below the errors of labelplane_core that a caller sees as canoni
 ```
 LabelplaneError
 ├── InvalidInput
-│   └── BadDataset           the data set cannot be listed as the job says; names file, line and column
+│   ├── BadDataset           the data set cannot be listed as the job says; names file, line and column
+│   └── BadTicket            a ticket for an item's content that was not signed here
 ├── PrefixTaken              another job has claimed the output prefix
 ├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
 ├── TooManyItemErrors        more items cannot be read than the job allows
-└── NotPrepared              a vote came before the data set was indexed
+├── NotPrepared              a vote came before the data set was indexed
+├── UnknownItem              the data set has no item of that name
+├── ItemGone                 an item's file is not there any more
+├── NotLeased                a task is not in the hands of who gives it back
+└── TicketExpired            a ticket has run out; another can be had
 ```
 
 All of them are the caller's to mend: none goes away by trying again.
@@ -38,6 +43,7 @@ from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 __all__ = [
     "AggregationError",
     "BadDataset",
+    "BadTicket",
     "DatasetChanged",
     "DuplicateVoteError",
     "EmptyVotesError",
@@ -46,12 +52,16 @@ __all__ = [
     "InvalidSettingError",
     "InvalidVotesError",
     "InvalidWeightError",
+    "ItemGone",
     "MissingColumnError",
+    "NotLeased",
     "NotPrepared",
     "NullVoteError",
     "PrefixTaken",
+    "TicketExpired",
     "TooManyItemErrors",
     "UnknownClassError",
+    "UnknownItem",
 ]
 
 
@@ -132,4 +142,38 @@ class NotPrepared(LabelplaneError):
     """Nothing can be voted on before Prepare has indexed the data set."""
 
     reason = "NotPrepared"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class BadTicket(InvalidInput):
+    """A ticket for an item's content was not signed by this job's service."""
+
+    reason = "BadTicket"
+
+
+class TicketExpired(LabelplaneError):
+    """A ticket for an item's content has run out; SignItem gives another."""
+
+    reason = "TicketExpired"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class UnknownItem(LabelplaneError):
+    """The data set has no item of that name."""
+
+    reason = "UnknownItem"
+    code = ErrorCode.NOT_FOUND
+
+
+class ItemGone(LabelplaneError):
+    """An item's file was there when the data set was indexed and is not any more."""
+
+    reason = "ItemGone"
+    code = ErrorCode.NOT_FOUND
+
+
+class NotLeased(LabelplaneError):
+    """A task was never handed to the person who gives it back."""
+
+    reason = "NotLeased"
     code = ErrorCode.FAILED_PRECONDITION

@@ -63,7 +63,6 @@ NOT_BUILT = [
         "spec.sources.humans.labelStudio",
         id="Label Studio",
     ),
-    pytest.param(JOB.having(HUMANS, {"inbox": {}}), "spec.sources.humans.inbox", id="the review page"),
     pytest.param(
         JOB.having("spec.sources.rules", [{"name": "r", "label": "1", "regex": "one"}]),
         "spec.sources.rules",

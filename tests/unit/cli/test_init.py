@@ -86,7 +86,7 @@ def test_images_outside_the_class_folders_are_what_people_label(run: CommandLine
     assert "2 files lie in no folder" in ended.out
     assert (job.spec.dataset.truth_field, job.spec.dataset.gold_field) == (None, "folder")
     assert job.spec.sources.humans is not None
-    assert job.spec.sources.humans.connector is Connector.FILES
+    assert job.spec.sources.humans.connector is Connector.INBOX
 
 
 def test_a_flat_folder_gets_placeholders_and_the_output_says_where_to_write_classes(run: CommandLine) -> None:
