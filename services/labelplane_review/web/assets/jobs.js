@@ -10,7 +10,8 @@ let posteriors = "";
 function render(view) {
   $("stage").textContent = view.stage;
   $("message").textContent = view.message;
-  $("round").textContent = view.round === null ? "–" : `${view.round} of at most ${view.max_rounds}`;
+  $("round").textContent = view.round === null ? "–" : view.round;
+  $("round-more").textContent = `of at most ${view.max_rounds}`;
   $("votes").textContent = number.format(view.votes);
   const aside = view.votes_set_aside ? ` · ${number.format(view.votes_set_aside)} set aside` : "";
   $("votes-more").textContent = `${number.format(view.votes_missing)} wanted now${aside}`;
@@ -46,7 +47,8 @@ function renderCurve(curve) {
   const isMeasured = kind === "accuracy";
   $("curve-title").textContent = kind === "stability" ? "How alike two rounds' models answer (no gold: accuracy is not known)" : "Accuracy over votes";
   $("curve-empty").hidden = points.length > 0;
-  $("curve").hidden = $("curve-details").hidden = !points.length;
+  $("curve").toggleAttribute("hidden", !points.length);
+  $("curve-details").hidden = !points.length;
   if (!points.length) return;
   $("curve-column").textContent = isMeasured ? "Right on gate gold" : "Kappa";
   drawCurve(points, { isMeasured });
