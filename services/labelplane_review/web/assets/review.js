@@ -3,7 +3,7 @@
 import { Outbox, call } from "./outbox.js";
 import { Viewer } from "./viewer.js";
 
-const AHEAD = 4; // tasks in hand, so that the next item is there at once and a short outage is not noticed
+const AHEAD = 5; // tasks in hand, so that the next item is there at once and a short outage is not noticed
 const POLL_MS = 1500;
 const RENEW_MS = 60000;
 const IDLE_MS = 600000; // a page that nobody has touched for so long lets go of its tasks
@@ -54,6 +54,7 @@ async function refill({ renew = false } = {}) {
     setAway(true, error);
   } finally {
     state.isAsking = false;
+    if (!state.queue.length) $("empty").textContent = emptyText();
     plan();
   }
 }
@@ -104,7 +105,7 @@ function show() {
 function emptyText() {
   const { standing } = state;
   if (state.isAway) return "No connection.\nThe page tries again by itself.";
-  if (!standing) return "Asking for tasks …";
+  if (!standing || state.isAsking || outbox.size) return "Asking for tasks …";
   if (standing.state === "complete") return "Done: the job is complete.\nThank you. The labels and the report are where labelplane run says.";
   if (standing.state === "failed") return "The job has stopped.\nThe terminal in which it runs says why.";
   if (state.waitingForOthers) {
