@@ -60,4 +60,5 @@ class PageVisit:
             self.page.evaluate(AXE.read_text(encoding="utf-8"))
         tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
         found = self.page.evaluate("(tags) => axe.run({ runOnly: tags })", tags)
+        assert len(found["passes"]) > 5  # it has looked
         return [f"{each['id']}: {node['html'][:160]}" for each in found["violations"] for node in each["nodes"]]

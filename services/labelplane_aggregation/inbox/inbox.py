@@ -73,6 +73,7 @@ class ReviewInbox:
         self._skips: list[Record] = []
         self._audit = Trail(parts.store, parts.layout.review_audit, tell=self._take_in_deed)
         self._undrained: list[Entry] = []
+        self._pending = 0
         self._waiting: _Group | None = None
         self._in_flight: dict[str, _Group] = {}
         self._lock = asyncio.Lock()
@@ -116,7 +117,7 @@ class ReviewInbox:
         return Progress(
             tasks_open=ledger.tasks_open,
             votes_missing=ledger.votes_missing,
-            votes_pending=sum(isinstance(entry, IncomingVote) for entry in self._undrained),
+            votes_pending=self._pending,
             votes=ledger.votes,
             votes_set_aside=ledger.set_aside,
             tasks=ledger.tasks,
@@ -146,9 +147,9 @@ class ReviewInbox:
             await self._catch_up()
             if self._drained != await self._journal.drained_until():
                 await self._load()  # another process has drained since
-            if any(isinstance(entry, IncomingVote) for entry in self._undrained):
+            if self._pending:
                 await self._journal.drain(self._next, self._undrained)
-                self._undrained, self._drained = [], self._next
+                self._undrained, self._pending, self._drained = [], 0, self._next
             return await self._journal.drained_keys(), self._ledger.set_aside
 
     async def describe(self, key: str) -> TablePart:
@@ -246,6 +247,7 @@ class ReviewInbox:
     def _take_in(self, batch: Sequence[Entry]) -> None:
         new = [entry for entry in batch if self._ledger.add(entry)]
         self._undrained.extend(new)
+        self._pending += sum(isinstance(entry, IncomingVote) for entry in new)
         self._next += 1
 
     def _take_in_deed(self, deed: Record) -> None:
@@ -276,7 +278,7 @@ class ReviewInbox:
         await self._audit.load()
         for deed in self._skips:
             _add_skip(ledger, deed)
-        self._ledger, self._undrained = ledger, []
+        self._ledger, self._undrained, self._pending = ledger, [], 0
         self._drained = self._next = await self._journal.drained_until()
         await self._catch_up()
 

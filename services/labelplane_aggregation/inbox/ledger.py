@@ -1,6 +1,6 @@
 """What is known of tasks and votes at one moment: plain memory, rebuilt from the store at every start."""
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -53,7 +53,8 @@ class Ledger:
         self._tasks: dict[int, OpenTask] = {}
         self._numbers_of: dict[str, list[int]] = defaultdict(list)
         self._missing: dict[int, int] = {}
-        self._open: list[int] | None = None
+        self._votes_missing = 0
+        self._open: list[int] = []
 
     @property
     def votes(self) -> int:
@@ -68,7 +69,7 @@ class Ledger:
     @property
     def votes_missing(self) -> int:
         """How many votes the open tasks want."""
-        return sum(self._missing.values())
+        return self._votes_missing
 
     @property
     def tasks_open(self) -> int:
@@ -177,8 +178,6 @@ class Ledger:
 
     def each_open(self, *, after: int = -1) -> Iterator[tuple[OpenTask, int]]:
         """Yield the open tasks with a higher number than `after`, each with the votes it still wants."""
-        if self._open is None:
-            self._open = sorted(self._missing)
         for place in range(bisect_right(self._open, after), len(self._open)):
             number = self._open[place]
             yield self._tasks[number], self._missing[number]
@@ -203,9 +202,16 @@ class Ledger:
         answered = self._live[item_id].keys() if item_id in self._live else set()
         for number in self._numbers_of.get(item_id, ()):
             settled = len(answered | self._skips[number]) if number in self._skips else len(answered)
-            missing = self._tasks[number].votes_wanted - settled
-            if missing > 0:
-                self._open = self._open if number in self._missing else None
-                self._missing[number] = missing
-            elif self._missing.pop(number, None) is not None:
-                self._open = None
+            self._set_missing(number, max(0, self._tasks[number].votes_wanted - settled))
+
+    def _set_missing(self, number: int, missing: int) -> None:
+        """Keep the numbers of the open tasks in order, and how many votes they want together."""
+        before = self._missing.get(number, 0)
+        self._votes_missing += missing - before
+        if missing:
+            self._missing[number] = missing
+            if not before:
+                insort(self._open, number)
+        elif before:
+            del self._missing[number]
+            del self._open[bisect_left(self._open, number)]
