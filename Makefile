@@ -45,7 +45,7 @@ SCRIPTS := generate-protos make-digits make-glosses
 # uv holds .lock in the environment itself, so ours has another name.
 LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.make.lock && flock 9
 
-.PHONY: help quickstart demo test test-unit test-integration coverage soak bench verify generate samples lint fmt \
+.PHONY: help quickstart demo test test-unit test-integration chart coverage soak bench verify generate samples lint fmt \
 	tools lock hooks clean
 
 help: ## List the targets
@@ -75,6 +75,9 @@ coverage: $(VENV)/.dev $(TOOLS)/.stamp ## Run unit tests; fail when they cover u
 test-integration: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests that start processes and real parts
 	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
 
+chart: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests of the Helm chart: values, objects, alerts, a real API server
+	$(BIN)/pytest tests/unit/chart tests/integration/chart $(PYTEST_ARGS)
+
 soak: $(VENV)/.dev $(TOOLS)/.stamp ## Run the long tests: kill and continue, over and over
 	$(BIN)/pytest tests/soak --timeout=0 $(PYTEST_ARGS)
 
@@ -99,9 +102,11 @@ fmt: $(VENV)/.dev $(TOOLS)/.stamp ## Format Python and protos, fix what the lint
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-generate: $(VENV)/.dev ## Write the code of the protos (protos/gen), the CRD and its reference (manifests/crd, docs/reference)
+generate: $(VENV)/.dev $(TOOLS)/.stamp ## Write protos/gen, the CRD and its reference, the chart's schema and README, manifests/base
 	$(BIN)/python hack/generate-protos
 	$(BIN)/python -m labelplane_api.crd
+	$(BIN)/python hack/chart-docs
+	$(BIN)/python hack/render-manifests
 
 samples: $(VENV)/.dev ## Write the sample data sets (manifests/samples; glosses need Debian's wordnet-base)
 	$(BIN)/python hack/make-digits

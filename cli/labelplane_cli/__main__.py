@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from labelplane_cli.app import app
 from labelplane_cli.failing import Session, report_failure
+from labelplane_core.leaving import leave
 
 __all__ = ["invoke", "main"]
 
@@ -13,7 +14,7 @@ _DEBUG = "--debug"
 
 def main() -> None:
     """Run the command that the process was started with, and exit with its code."""
-    sys.exit(invoke(sys.argv[1:]))
+    leave(invoke(sys.argv[1:]))
 
 
 def invoke(arguments: Sequence[str]) -> int:

@@ -10,9 +10,10 @@ from labelplane_api.conditions import ConditionStatus, ConditionType, find_condi
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
 from labelplane_cli.display import duration, money
-from labelplane_cli.errors import JobHasFailed
+from labelplane_cli.errors import JobHasFailed, JobIsSuspended
 from labelplane_cli.terminal import Next, folder_at, print_next, printable, short_path
 from labelplane_core.errors import ErrorCode, LabelplaneError
+from labelplane_operator.history import is_suspended
 from labelplane_operator.policies.quality import has_gates
 
 __all__ = ["conclusion", "next_steps", "print_conclusion"]
@@ -25,6 +26,7 @@ def print_conclusion(console: Console, job: LabelingJob, store_uri: str) -> None
 
     Raises:
         JobHasFailed: the job cannot go on, or uses what is not built.
+        JobIsSuspended: the job is to rest.
     """
     _refuse_failure(job.status)
     for line in conclusion(job):
@@ -63,6 +65,10 @@ def _refuse_failure(status: LabelingJobStatus) -> None:
     if failed is not None and failed.status is ConditionStatus.TRUE:
         is_bad_input = failed.reason in _reasons_of_bad_input(LabelplaneError)
         raise JobHasFailed(failed.message, is_bad_input=is_bad_input)
+    if is_suspended(status):
+        raise JobIsSuspended(
+            "spec.run.suspend is true, so nothing runs: set it to false, and the same command goes on from here"
+        )
 
 
 def _reasons_of_bad_input(base: type[LabelplaneError]) -> set[str]:

@@ -5,10 +5,11 @@ CliError                one line for the user; exit code 2
 ├── BadFile             a file or folder that cannot be read or written; names path and, in a table, line and column
 ├── NoSuchItem          an item that the job does not have
 ├── RunIsLive           another live process runs the same folder
+├── JobIsSuspended      the job says that it is to rest
 └── JobHasFailed        the job stopped with a condition Failed; exit code 1, or 2 when what it was given is wrong
 """
 
-__all__ = ["BadFile", "BadUsage", "CliError", "JobHasFailed", "NoSuchItem", "RunIsLive"]
+__all__ = ["BadFile", "BadUsage", "CliError", "JobHasFailed", "JobIsSuspended", "NoSuchItem", "RunIsLive"]
 
 
 class CliError(Exception):
@@ -31,6 +32,10 @@ class NoSuchItem(CliError):
 
 class RunIsLive(CliError):
     """Another process holds the run's folder."""
+
+
+class JobIsSuspended(CliError):
+    """The job's `run.suspend` is true: nothing runs until it is false."""
 
 
 class JobHasFailed(CliError):

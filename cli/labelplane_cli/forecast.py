@@ -6,7 +6,7 @@ from datetime import datetime
 from statistics import median
 
 from labelplane_api.job import LabelingJob
-from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
+from labelplane_api.status import EarlierRounds, LabelingJobStatus, RoundStatus, Stage
 from labelplane_operator.policies.batches import affordable_items
 
 __all__ = ["Batch", "expected_batches", "seconds_left"]
@@ -43,10 +43,11 @@ def expected_batches(job: LabelingJob, status: LabelingJobStatus, *, items: int)
     humans, sampling = job.spec.sources.humans, job.spec.sampling
     if humans is None:
         return []
-    asked = sum(_selected(each) for each in status.rounds)
+    earlier = status.earlier or EarlierRounds()
+    asked = earlier.asked + sum(_selected(each) for each in status.rounds)
     left = min(items - asked, affordable_items(job, status))
     batches: list[Batch] = []
-    first = sum(Stage.SELECT in each.stages for each in status.rounds)
+    first = earlier.batches + sum(Stage.SELECT in each.stages for each in status.rounds)
     for number in range(first, job.spec.stop.max_rounds):
         size = int(min(sampling.batch_size if number else sampling.initial_batch_size, left))
         if size <= 0:

@@ -6,11 +6,13 @@ from typing import Self
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition
+from labelplane_api.conditions import ConditionStatus, ConditionType, Reason, find_condition
 from labelplane_api.job import LabelingJob
+from labelplane_api.support import unread_on_one_machine
 from labelplane_cli.display import Activity, RunView, finished_rounds, live_frame, round_line, view_of
 from labelplane_cli.terminal import is_live, printable
 from labelplane_core.clock import Clock
+from labelplane_operator.history import is_finished, is_suspended
 from labelplane_operator.plan import Plan
 
 __all__ = ["RunWatcher"]
@@ -61,14 +63,17 @@ class RunWatcher:
         for each in finished_rounds(job):
             self._once(("round", each.round), round_line(job, each))
         self._tell_waiting(job)
+        self._tell_late(job)
 
     def _begin(self, job: LabelingJob) -> None:
-        """Take what an earlier run has shown as told, and say where this one goes on."""
+        """Say what of the job is not read here and where this run goes on; what an earlier run has shown is told."""
         self._has_begun = True
+        if unread := unread_on_one_machine(job):
+            self._console.print(printable(f"  not read here, as there are no pods: {', '.join(unread)}"))
         self._told.update(("round", each.round) for each in finished_rounds(job))
         if job.status.prepare is not None:
             self._told.add("data set")
-            if not job.status.finished_at:
+            if not job.status.finished_at and not is_suspended(job.status):
                 self._console.print(f"  goes on in round {job.status.rounds[-1].round if job.status.rounds else 0}")
 
     def _frame(self) -> RenderableType:
@@ -84,6 +89,12 @@ class RunWatcher:
         if self._live is None and self._view.activity.name == "Waiting for people" and self._view.activity.total:
             wanted = job.status.progress.votes_wanted
             self._once(("waiting", self._view.round), f"  waiting for {wanted:,} votes of people")
+
+    def _tell_late(self, job: LabelingJob) -> None:
+        """Say once a round that it goes on without votes that did not come in time."""
+        waiting = find_condition(job.status.conditions, ConditionType.WAITING_FOR_ANNOTATIONS)
+        if waiting is not None and waiting.reason == Reason.DEADLINE_PASSED and not is_finished(job.status):
+            self._once(("late", waiting.message, waiting.last_transition_time), f"  {waiting.message}")
 
     def _once(self, key: object, line: str) -> None:
         if key not in self._told:

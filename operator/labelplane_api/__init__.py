@@ -30,6 +30,7 @@ from labelplane_api.serving import Serving, ServingMode
 from labelplane_api.sources import Connector, FilesConnector, Humans, SimulatedAnnotators, SimulatedCrowd, Sources
 from labelplane_api.status import (
     CostStatus,
+    EarlierRounds,
     LabelingJobStatus,
     ModelStatus,
     OperationStatus,
@@ -67,6 +68,7 @@ __all__ = [
     "DeletionPolicy",
     "Distillation",
     "Document",
+    "EarlierRounds",
     "Encoder",
     "ExportFormat",
     "FilesConnector",

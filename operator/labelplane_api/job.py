@@ -113,8 +113,16 @@ class LabelingJobSpec(ApiModel):
     review: Review = group(Review, "review is what people see and how long the job waits for them.")
     output: Output = group(Output, "output is where results lie and in which formats.")
     run: RunPolicy = group(RunPolicy, "run is how the job runs, repeats and ends.")
-    scheduling: Scheduling = group(Scheduling, "scheduling is how the job's pods are queued and ranked.")
-    pod_overrides: PodOverrides = group(PodOverrides, "podOverrides is what may be changed in the pods, by service.")
+    scheduling: Scheduling = group(
+        Scheduling,
+        "scheduling is how the job's pods are queued and ranked; a run on one machine has no pods and "
+        "says that it does not read it.",
+    )
+    pod_overrides: PodOverrides = group(
+        PodOverrides,
+        "podOverrides is what may be changed in the pods, by service; a run on one machine has no pods "
+        "and says that it does not read it.",
+    )
 
     checks: ClassVar[tuple[Rule, ...]] = (
         _encoder_reads_the_task("teacher"),
@@ -174,6 +182,10 @@ class LabelingJob(ApiModel):
     def prefix(self) -> str:
         """The folder below `spec.storage.uri` that belongs to this job."""
         return self.spec.output.prefix or self.key
+
+    def address_below(self, storage_uri: str) -> str:
+        """Return the address of that folder in a bucket."""
+        return f"{storage_uri.rstrip('/')}/{self.prefix}"
 
     def with_status(self, status: LabelingJobStatus) -> Self:
         """Return the same job with another status."""

@@ -4,10 +4,11 @@ from typing import Annotated, Any, Final
 
 from pydantic import StringConstraints, model_validator
 
-from labelplane_api.schema import ApiModel, Change, Int, Label, ObjectName, mapping, option
+from labelplane_api.schema import ApiModel, Change, Int, Label, ObjectName, Timestamp, mapping, option
 
 _Qualified = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 _LabelValue = Annotated[str, StringConstraints(max_length=63)]
+_Finalizer = Annotated[str, StringConstraints(min_length=1, max_length=317)]
 # Kubernetes bounds all annotations together by 256 KiB.
 _AnnotationValue = Annotated[str, StringConstraints(max_length=262_144)]
 
@@ -15,8 +16,6 @@ SERVER_FIELDS: Final = frozenset(
     {
         "creationTimestamp",
         "deletionGracePeriodSeconds",
-        "deletionTimestamp",
-        "finalizers",
         "generateName",
         "managedFields",
         "ownerReferences",
@@ -48,6 +47,18 @@ class ObjectMeta(ApiModel):
     )
     annotations: dict[_Qualified, _AnnotationValue] = mapping(
         "annotations are Kubernetes annotations.", max_length=256, change=Change.AT_ONCE
+    )
+    deletion_timestamp: Timestamp | None = option(
+        "deletionTimestamp is when the object was deleted; the API server sets it while a finalizer holds the object.",
+        None,
+        otherwise="the object is not being deleted",
+        change=Change.NONE,
+    )
+    finalizers: tuple[_Finalizer, ...] = option(
+        "finalizers hold a deleted object until each is taken away by whoever set it.",
+        (),
+        max_length=64,
+        change=Change.NONE,
     )
 
     @model_validator(mode="before")

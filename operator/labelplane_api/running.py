@@ -68,18 +68,28 @@ class Scheduling(ApiModel):
     """How the job's pods are queued and ranked."""
 
     queue_name: ObjectName | None = option(
-        "queueName is the Kueue LocalQueue that admits the job's pods.", None, otherwise="no queue"
+        "queueName is the Kueue LocalQueue that admits the job's pods; it is their label kueue.x-k8s.io/queue-name.",
+        None,
+        otherwise="no queue",
+        change=Change.AT_ONCE,
     )
     priority_class_name: ObjectName | None = option(
-        "priorityClassName is the PriorityClass of the job's pods.", None, otherwise="the cluster's default"
+        "priorityClassName is the PriorityClass of the job's pods; that of podOverrides goes before it.",
+        None,
+        otherwise="the cluster's default",
+        change=Change.AT_ONCE,
     )
 
 
 class ResourceRequirements(ApiModel):
     """Requests and limits of a container."""
 
-    requests: dict[_Qualified, Quantity] = mapping("requests are what the container is given at least.", max_length=16)
-    limits: dict[_Qualified, Quantity] = mapping("limits are what the container gets at most.", max_length=16)
+    requests: dict[_Qualified, Quantity] = mapping(
+        "requests are what the container is given at least.", max_length=16, change=Change.AT_ONCE
+    )
+    limits: dict[_Qualified, Quantity] = mapping(
+        "limits are what the container gets at most.", max_length=16, change=Change.AT_ONCE
+    )
 
 
 class TolerationOperator(StrEnum):
@@ -100,35 +110,65 @@ class TaintEffect(StrEnum):
 class Toleration(ApiModel):
     """A toleration of the pod, as in Kubernetes."""
 
-    key: Annotated[str, StringConstraints(max_length=317)] | None = option("key is the taint's key.", None)
-    operator: TolerationOperator = option("operator is Exists or Equal.", TolerationOperator.EQUAL)
-    value: _LabelValue | None = option("value is the taint's value.", None)
+    key: Annotated[str, StringConstraints(max_length=317)] | None = option(
+        "key is the taint's key.", None, change=Change.AT_ONCE
+    )
+    operator: TolerationOperator = option(
+        "operator is Exists or Equal.", TolerationOperator.EQUAL, change=Change.AT_ONCE
+    )
+    value: _LabelValue | None = option("value is the taint's value.", None, change=Change.AT_ONCE)
     effect: TaintEffect | None = option(
-        "effect is NoSchedule, PreferNoSchedule or NoExecute.", None, otherwise="all effects"
+        "effect is NoSchedule, PreferNoSchedule or NoExecute.", None, otherwise="all effects", change=Change.AT_ONCE
     )
     toleration_seconds: Int | None = option(
-        "tolerationSeconds is how long NoExecute is tolerated, in seconds.", None, otherwise="for good"
+        "tolerationSeconds is how long NoExecute is tolerated, in seconds.",
+        None,
+        otherwise="for good",
+        change=Change.AT_ONCE,
     )
 
 
 class EnvVar(ApiModel):
     """A plain environment variable; values from Secrets are not allowed here."""
 
-    name: _EnvName = option("name is the variable's name.")
-    value: Text = option("value is its value.")
+    name: _EnvName = option("name is the variable's name.", change=Change.AT_ONCE)
+    value: Text = option("value is its value.", change=Change.AT_ONCE)
 
 
 class PodOverride(ApiModel):
     """What may be changed in the pods of one service; everything else is refused."""
 
-    resources: ResourceRequirements | None = option("resources are the container's requests and limits.", None)
-    node_selector: dict[_Qualified, _LabelValue] = mapping("nodeSelector is the labels of the nodes.", max_length=32)
-    tolerations: tuple[Toleration, ...] = option("tolerations are the taints that the pods bear.", (), max_length=32)
-    affinity: dict[Text, Any] = mapping("affinity is the pods' affinity, as in Kubernetes.", max_length=3)
-    labels: dict[_Qualified, _LabelValue] = mapping("labels are added to the pods.", max_length=32)
-    env: tuple[EnvVar, ...] = option("env are plain environment variables.", (), max_length=64)
-    priority_class_name: ObjectName | None = option("priorityClassName is the PriorityClass of these pods.", None)
-    runtime_class_name: ObjectName | None = option("runtimeClassName is the RuntimeClass of these pods.", None)
+    resources: ResourceRequirements | None = option(
+        "resources are the container's requests and limits, those it names; a GPU is nvidia.com/gpu.",
+        None,
+        change=Change.AT_ONCE,
+    )
+    node_selector: dict[_Qualified, _LabelValue] = mapping(
+        "nodeSelector is the labels of the nodes.", max_length=32, change=Change.AT_ONCE
+    )
+    tolerations: tuple[Toleration, ...] = option(
+        "tolerations are the taints that the pods bear.", (), max_length=32, change=Change.AT_ONCE
+    )
+    affinity: dict[Text, Any] = mapping(
+        "affinity is the pods' affinity, as in Kubernetes.", max_length=3, change=Change.AT_ONCE
+    )
+    labels: dict[_Qualified, _LabelValue] = mapping(
+        "labels are added to the pods; not those of labelplane.io and app.kubernetes.io.",
+        max_length=32,
+        change=Change.AT_ONCE,
+    )
+    env: tuple[EnvVar, ...] = option(
+        "env are plain environment variables; not those of labelplane, LABELPLANE_*.",
+        (),
+        max_length=64,
+        change=Change.AT_ONCE,
+    )
+    priority_class_name: ObjectName | None = option(
+        "priorityClassName is the PriorityClass of these pods.", None, change=Change.AT_ONCE
+    )
+    runtime_class_name: ObjectName | None = option(
+        "runtimeClassName is the RuntimeClass of these pods.", None, change=Change.AT_ONCE
+    )
 
     checks: ClassVar[tuple[Rule, ...]] = (unique_items("env", key="name"),)
 
@@ -140,8 +180,22 @@ class PodOverrides(ApiModel):
         alias_generator=to_camel, json_schema_extra={"x-kubernetes-preserve-unknown-fields": True}
     )
 
-    scoring: PodOverride | None = option("scoring changes the scoring service's pod.", None)
-    scoring_worker: PodOverride | None = option("scoringWorker changes the scoring workers' pods.", None)
-    aggregation: PodOverride | None = option("aggregation changes the aggregation service's pod.", None)
-    distillation: PodOverride | None = option("distillation changes the training pod.", None)
-    triton: PodOverride | None = option("triton changes the pods of a dedicated Triton.", None)
+    small: PodOverride | None = option(
+        "small changes the pod of profile Small, which is all services, so that the other entries are not read there; "
+        "every job begins in it, as Prepare counts the items.",
+        None,
+        change=Change.AT_ONCE,
+    )
+    scoring: PodOverride | None = option(
+        "scoring changes the scoring service's pod in profile Distributed.", None, change=Change.AT_ONCE
+    )
+    scoring_worker: PodOverride | None = option(
+        "scoringWorker changes the scoring workers' pods in profile Distributed.", None, change=Change.AT_ONCE
+    )
+    aggregation: PodOverride | None = option(
+        "aggregation changes the aggregation service's pod in profile Distributed.", None, change=Change.AT_ONCE
+    )
+    distillation: PodOverride | None = option(
+        "distillation changes the training pod in profile Distributed.", None, change=Change.AT_ONCE
+    )
+    triton: PodOverride | None = option("triton changes the pods of a dedicated Triton.", None, change=Change.AT_ONCE)

@@ -103,6 +103,20 @@ class RoundStatus(StatusModel):
     finished_at: Timestamp | None = option("finishedAt is when it ended.", None, change=Change.NONE)
 
 
+class EarlierRounds(StatusModel):
+    """What stays of the finished rounds that are no longer listed: all that a decision or a forecast needs of them."""
+
+    rounds: Int = option("rounds is how many they are.", 0, ge=0, change=Change.NONE)
+    batches: Int = option("batches is how many of them asked people.", 0, ge=0, change=Change.NONE)
+    asked: Int = option("asked is how many items their batches had.", 0, ge=0, change=Change.NONE)
+    accuracy: Float | None = option(
+        "accuracy is the best of their students on gate gold.", None, ge=0, le=1, change=Change.NONE
+    )
+    stages: dict[Stage, StageResult] = mapping(
+        "stages are the newest of their finished stages, by name.", max_length=8, change=Change.NONE
+    )
+
+
 class OperationStatus(StatusModel):
     """The operation that runs, or waits to be tried again."""
 
@@ -170,11 +184,30 @@ class LabelingJobStatus(StatusModel):
         ge=0,
         change=Change.NONE,
     )
+    stage: _Short = option(
+        "stage says in one word where the job stands: the stage that runs, or Waiting (for people), Suspended, "
+        "Complete, Failed, Refused or Deleting. Nothing is decided by it.",
+        "",
+        change=Change.NONE,
+    )
     profile: Profile | None = option(
         "profile is the topology, fixed for the life of the job: Small or Distributed.", None, change=Change.NONE
     )
     started_at: Timestamp | None = option("startedAt is when the job began.", None, change=Change.NONE)
     finished_at: Timestamp | None = option("finishedAt is when it was Complete or Failed.", None, change=Change.NONE)
+    active_seconds: Int = option(
+        "activeSeconds is how long the job has worked, in seconds, up to activeSince: neither waiting for people nor "
+        "suspended.",
+        0,
+        ge=0,
+        change=Change.NONE,
+    )
+    active_since: Timestamp | None = option(
+        "activeSince is since when it works without a pause on what runs now.",
+        None,
+        otherwise="it does not work",
+        change=Change.NONE,
+    )
     conditions: tuple[Condition, ...] = option(
         "conditions say what is the case, each type once.",
         (),
@@ -184,11 +217,14 @@ class LabelingJobStatus(StatusModel):
     )
     prepare: PrepareStatus | None = option("prepare is what Prepare found.", None, change=Change.NONE)
     rounds: tuple[RoundStatus, ...] = option(
-        "rounds are the rounds by number; on a cluster the last 10.",
+        "rounds are the last rounds by number: 10, or one more than stop.patience where that is more.",
         (),
         max_length=1000,
         change=Change.NONE,
         json_schema_extra=_keyed_by("round"),
+    )
+    earlier: EarlierRounds | None = option(
+        "earlier is what stays of the rounds before those.", None, change=Change.NONE
     )
     operation: OperationStatus | None = option(
         "operation is the one that runs, or waits to be tried again.", None, change=Change.NONE

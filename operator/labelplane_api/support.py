@@ -69,16 +69,13 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.model.image"),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
     Unbuilt("spec.scaling"),
-    Unbuilt("spec.review.deadlineSeconds"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.output.deletionPolicy", _other_than(DeletionPolicy.RETAIN)),
-    Unbuilt("spec.run.suspend"),
-    Unbuilt("spec.run.activeDeadlineSeconds"),
-    Unbuilt("spec.run.ttlSecondsAfterFinished"),
-    Unbuilt("spec.scheduling"),
-    Unbuilt("spec.podOverrides"),
+    Unbuilt("spec.podOverrides.triton"),
 )
 """Everything that is not built yet."""
+
+_ABOUT_PODS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.scheduling"), Unbuilt("spec.podOverrides"))
 
 
 def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
@@ -87,6 +84,11 @@ def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tupl
     A field that has its default, set or not, is never listed: the API server writes defaults into every object.
     """
     return tuple(_shown(found, row) for row in table for found in _refused(job, row))
+
+
+def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
+    """List the fields that the job sets and that only a cluster reads; a run on one machine names them and goes on."""
+    return unsupported(job, table=_ABOUT_PODS)
 
 
 def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:

@@ -5,7 +5,19 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["InboxView", "Observed", "OperationError", "OperationState", "OperationView", "Problem"]
+__all__ = [
+    "CleanupState",
+    "CleanupView",
+    "ContainerView",
+    "DeploymentView",
+    "InboxView",
+    "Observed",
+    "OperationError",
+    "OperationState",
+    "OperationView",
+    "PodView",
+    "Problem",
+]
 
 
 class OperationState(StrEnum):
@@ -61,6 +73,84 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerView:
+    """A container as its pod's status has it, init containers too.
+
+    Attributes:
+        name: in its pod.
+        image: what it runs.
+        is_ready: whether it answers.
+        waiting_reason: why it does not run, in Kubernetes' word; empty when it runs or has ended.
+        waiting_message: the same at length.
+        restarts: how often it was started again.
+        ended_reason: how it last ended, in Kubernetes' word; empty when it never did.
+        exit_code: what it last ended with; None when it never did.
+    """
+
+    name: str
+    image: str = ""
+    is_ready: bool = False
+    waiting_reason: str = ""
+    waiting_message: str = ""
+    restarts: int = 0
+    ended_reason: str = ""
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PodView:
+    """A pod of the job.
+
+    Attributes:
+        name: of the pod.
+        containers: its containers.
+        unschedulable: why no node takes it; empty when one has.
+        mount_failure: why a volume cannot be mounted, where that is known; empty when none fails.
+    """
+
+    name: str
+    containers: tuple[ContainerView, ...] = ()
+    unschedulable: str = ""
+    mount_failure: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentView:
+    """A Deployment of the job.
+
+    Attributes:
+        name: of the Deployment.
+        replica_failure: why its pods are not made, by its condition ReplicaFailure; empty when they are.
+    """
+
+    name: str
+    replica_failure: str = ""
+
+
+class CleanupState(StrEnum):
+    """How far the Job is that removes the results."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class CleanupView:
+    """The Job that removes the results of a deleted job.
+
+    Attributes:
+        state: how far it is.
+        message: why it failed.
+        finished: when it failed; None where that is not known.
+    """
+
+    state: CleanupState
+    message: str = ""
+    finished: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that one reconcile read.
 
@@ -70,9 +160,13 @@ class Observed:
             aggregation service is away.
         unavailable: what could not be reached and why, in words for people; empty when everything could.
         problem: why the job's pods cannot run; None when they can, or are not seen yet.
+        cleanup: the Job that removes the results; None while there is none.
+        refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
 
     operation: OperationView | None = None
     inbox: InboxView | None = None
     unavailable: str = ""
     problem: Problem | None = None
+    cleanup: CleanupView | None = None
+    refusals: tuple[str, ...] = ()

@@ -26,10 +26,19 @@ MAX_YAML_LENGTH = 65_536
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """Who asks: the installation's id, and the epoch of its leader."""
+    """Who asks.
+
+    Attributes:
+        id: of the installation.
+        leader_epoch: the epoch of its leader.
+        is_cluster: whether the job's services are pods.
+        review_address: where people go to vote; empty when there is no one place.
+    """
 
     id: str
     leader_epoch: int
+    is_cluster: bool = False
+    review_address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +312,13 @@ def _network(network: Teacher | Student) -> distillation.Network:
 
 def _stage_operations(status: LabelingJobStatus) -> list[aggregation.StageOperation]:
     current = current_round(status)
-    finished = current.stages.items() if current else ()
-    return [aggregation.StageOperation(stage=stage.value, request_id=result.request_id) for stage, result in finished]
+    finished = current.stages if current else {}
+    # In the stages' own order: an API server returns a map's keys sorted, and the same Start must be the same message.
+    return [
+        aggregation.StageOperation(stage=stage.value, request_id=finished[stage].request_id)
+        for stage in Stage
+        if stage in finished
+    ]
 
 
 def _round_refs(each: RoundStatus) -> aggregation.RoundRefs:
@@ -339,6 +353,20 @@ def _provenance(case: _Case) -> aggregation.Provenance:
 
 
 def _job_yaml(job: LabelingJob) -> str:
-    """Return the job as YAML without its status; it holds no Secret, only the names of some."""
-    fields = job.model_dump(mode="json", by_alias=True, exclude={"status"}, exclude_unset=True)
+    """Return the job as YAML without its status; it holds no Secret, only the names of some.
+
+    What may change without a change of what is wanted is left out: the message of an operation must stay the same.
+    """
+    fields = job.model_dump(
+        mode="json",
+        by_alias=True,
+        exclude={
+            "status": True,
+            "metadata": {"generation", "deletion_timestamp", "finalizers"},
+            "spec": {"run": {"suspend"}},
+        },
+        exclude_unset=True,
+    )
+    if not fields["spec"].get("run", True):
+        del fields["spec"]["run"]  # it held suspend alone
     return yaml.safe_dump(fields, sort_keys=False, allow_unicode=True)[:MAX_YAML_LENGTH]

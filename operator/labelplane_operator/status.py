@@ -1,12 +1,13 @@
 """Folding facts into a status: each function returns a new status, and knows one kind of fact."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, is_true, set_condition
 from labelplane_api.job import LabelingJob
 from labelplane_api.running import Profile
 from labelplane_api.status import (
+    EarlierRounds,
     LabelingJobStatus,
     ModelStatus,
     OperationStatus,
@@ -15,25 +16,44 @@ from labelplane_api.status import (
     Stage,
     StageResult,
 )
-from labelplane_operator.history import current_round, figure
+from labelplane_operator.history import (
+    current_round,
+    figure,
+    is_finished,
+    is_refused,
+    is_suspended,
+    is_taken,
+    is_working,
+)
 from labelplane_operator.observed import InboxView, OperationView
 from labelplane_operator.policies.promotion import decide_promotion
 from labelplane_operator.policies.quality import quality_gate
 
 __all__ = [
+    "accepted",
+    "clocked",
     "concluded",
     "failed",
+    "invalid",
+    "late_votes",
+    "named_stage",
     "opened",
+    "prefix_taken",
     "refused",
+    "removing",
+    "resumed",
     "retrying",
     "round_opened",
     "stage_finished",
     "stage_running",
+    "suspended",
     "training_skipped",
     "with_condition",
     "with_inbox",
 ]
 
+KEPT_ROUNDS = 10
+"""Rounds that a status lists; more only where a stop rule looks further back."""
 SMALL_PROFILE_ITEMS = 200_000
 """Items up to which profile Auto takes one pod."""
 
@@ -49,29 +69,50 @@ def with_condition(
     now: datetime,
 ) -> LabelingJobStatus:
     """Return the status with one condition set, about the present generation of the spec."""
+    return _with_condition(status, kind, value, reason, message, generation=job.metadata.generation, now=now)
+
+
+def _with_condition(
+    status: LabelingJobStatus,
+    kind: ConditionType,
+    value: ConditionStatus,
+    reason: Reason | str,
+    message: str,
+    *,
+    generation: int,
+    now: datetime,
+) -> LabelingJobStatus:
     condition = Condition(
-        type=kind.value,
-        status=value,
-        reason=str(reason),
-        message=message,
-        observed_generation=job.metadata.generation,
+        type=kind.value, status=value, reason=str(reason), message=message, observed_generation=generation
     )
     return status.model_copy(update={"conditions": set_condition(status.conditions, condition, now=now)})
 
 
+# -- whether the job may run ------------------------------------------------------------------------------------------
+
+
 def opened(job: LabelingJob, *, now: datetime) -> LabelingJobStatus:
-    """Return the status of a job whose spec is accepted; one that had failed is tried again."""
-    status = job.status.model_copy(
-        update={
-            "observed_generation": job.metadata.generation,
-            "started_at": job.status.started_at or _second(now),
-        }
-    )
+    """Return the status of a job whose spec can be run; one that had failed is tried again.
+
+    A job that waits for another one's prefix stays refused until Prepare has it; its next try is at once when the spec
+    has changed.
+    """
+    status = job.status.model_copy(update={"observed_generation": job.metadata.generation})
     if is_true(status.conditions, ConditionType.FAILED):
         status = status.model_copy(update={"finished_at": None, "failures": {}})
         status = with_condition(
             job, status, ConditionType.FAILED, ConditionStatus.FALSE, Reason.RESUMED, "the spec has changed", now=now
         )
+    if not is_taken(status):
+        return accepted(job, status, now=now)
+    if status.operation is not None and job.status.observed_generation != job.metadata.generation:
+        at_once = status.operation.model_copy(update={"not_before": None})
+        return status.model_copy(update={"operation": at_once})
+    return status
+
+
+def accepted(job: LabelingJob, status: LabelingJobStatus, *, now: datetime) -> LabelingJobStatus:
+    """Return the status of a job that nothing is wrong with."""
     return with_condition(
         job, status, ConditionType.ACCEPTED, ConditionStatus.TRUE, Reason.SPEC_VALID, "the spec is valid", now=now
     )
@@ -79,10 +120,119 @@ def opened(job: LabelingJob, *, now: datetime) -> LabelingJobStatus:
 
 def refused(job: LabelingJob, message: str, *, now: datetime) -> LabelingJobStatus:
     """Return the status of a job that asks for what is not built."""
-    status = job.status.model_copy(update={"observed_generation": job.metadata.generation})
-    return with_condition(
-        job, status, ConditionType.ACCEPTED, ConditionStatus.FALSE, Reason.NOT_SUPPORTED, message, now=now
+    return _refused(job.status, Reason.NOT_SUPPORTED, message, generation=job.metadata.generation, now=now)
+
+
+def invalid(status: LabelingJobStatus, message: str, *, generation: int, now: datetime) -> LabelingJobStatus:
+    """Return the status of a job whose spec is wrong, which need not even parse; `message` names the fields."""
+    return _refused(status, Reason.SPEC_INVALID, message, generation=generation, now=now)
+
+
+def prefix_taken(
+    job: LabelingJob, status: LabelingJobStatus, retry: OperationStatus, message: str, *, now: datetime
+) -> LabelingJobStatus:
+    """Return the status of a job whose output prefix belongs to another; `retry` asks for it again later."""
+    status = status.model_copy(update={"operation": retry})
+    return _refused(status, Reason.PREFIX_TAKEN, message, generation=job.metadata.generation, now=now)
+
+
+def _refused(
+    status: LabelingJobStatus, reason: Reason, message: str, *, generation: int, now: datetime
+) -> LabelingJobStatus:
+    status = status.model_copy(update={"observed_generation": generation})
+    status = _with_condition(
+        status, ConditionType.ACCEPTED, ConditionStatus.FALSE, reason, message, generation=generation, now=now
     )
+    if not is_true(status.conditions, ConditionType.PROGRESSING):
+        return status
+    return _with_condition(
+        status,
+        ConditionType.PROGRESSING,
+        ConditionStatus.FALSE,
+        reason,
+        "the job is not accepted",
+        generation=generation,
+        now=now,
+    )
+
+
+def suspended(job: LabelingJob, status: LabelingJobStatus, *, now: datetime) -> LabelingJobStatus:
+    """Return the status of a job that the user holds: all else stands as it is."""
+    reason, message = Reason.SUSPENDED_BY_USER, "run.suspend is true: set it to false to go on from here"
+    status = with_condition(job, status, ConditionType.SUSPENDED, ConditionStatus.TRUE, reason, message, now=now)
+    return with_condition(
+        job, status, ConditionType.PROGRESSING, ConditionStatus.FALSE, reason, "the job is suspended", now=now
+    )
+
+
+def resumed(job: LabelingJob, status: LabelingJobStatus, *, now: datetime) -> LabelingJobStatus:
+    """Return the status of a job that nobody holds; its first time is when it begins."""
+    status = status.model_copy(update={"started_at": status.started_at or _second(now)})
+    if not is_suspended(status):
+        return status
+    return with_condition(
+        job,
+        status,
+        ConditionType.SUSPENDED,
+        ConditionStatus.FALSE,
+        Reason.RESUMED,
+        "the job goes on where it stood",
+        now=now,
+    )
+
+
+def removing(job: LabelingJob, problem: str, *, now: datetime) -> LabelingJobStatus:
+    """Return the status of a deleted job whose results are being removed; `problem` says why that failed."""
+    reason = Reason.CLEANUP_FAILED if problem else Reason.DELETING_RESULTS
+    message = f"the results below {job.prefix} are being deleted"
+    if problem:
+        message = (
+            f"the results below {job.prefix} cannot be deleted: {problem}; it is tried again every 5 minutes; to leave "
+            "them there, take the finalizer labelplane.io/results away"
+        )
+    return with_condition(job, job.status, ConditionType.PROGRESSING, ConditionStatus.FALSE, reason, message, now=now)
+
+
+# -- what people are shown, and the clock -----------------------------------------------------------------------------
+
+
+def clocked(before: LabelingJobStatus, status: LabelingJobStatus, *, now: datetime) -> LabelingJobStatus:
+    """Return the status with the time that the job has worked.
+
+    Nothing changes while one operation runs. Its time is added up when it ends, or when the job waits, is suspended or
+    has finished, so that a process that dies loses the time of one operation at most.
+    """
+    since = status.active_since
+    if since is not None and (not is_working(status) or _operation_id(before) != _operation_id(status)):
+        worked = max(0, int((now.replace(microsecond=0) - since).total_seconds()))
+        status = status.model_copy(update={"active_seconds": status.active_seconds + worked, "active_since": None})
+    if is_working(status) and status.active_since is None:
+        return status.model_copy(update={"active_since": _second(now)})
+    return status
+
+
+def named_stage(status: LabelingJobStatus, *, is_deleted: bool = False) -> LabelingJobStatus:
+    """Return the status with the one word that says where the job stands."""
+    return status.model_copy(update={"stage": _stage_word(status, is_deleted=is_deleted)})
+
+
+def _stage_word(status: LabelingJobStatus, *, is_deleted: bool) -> str:
+    if is_deleted:
+        return "Deleting"
+    if is_finished(status):
+        return "Complete" if is_true(status.conditions, ConditionType.COMPLETE) else "Failed"
+    if is_refused(status):
+        return "Refused"
+    if is_suspended(status):
+        return "Suspended"
+    return "Waiting" if status.operation is None else status.operation.stage.value
+
+
+def _operation_id(status: LabelingJobStatus) -> str:
+    return status.operation.request_id if status.operation else ""
+
+
+# -- the loop ---------------------------------------------------------------------------------------------------------
 
 
 def with_inbox(status: LabelingJobStatus, inbox: InboxView | None) -> LabelingJobStatus:
@@ -162,12 +312,38 @@ def concluded(
     )
 
 
-def round_opened(status: LabelingJobStatus, number: int, *, now: datetime) -> LabelingJobStatus:
-    """Return the status with a new round, the one before finished."""
+def late_votes(job: LabelingJob, status: LabelingJobStatus, message: str, *, now: datetime) -> LabelingJobStatus:
+    """Return the status of a job that waits no longer for the votes that are missing."""
+    kind, reason = ConditionType.WAITING_FOR_ANNOTATIONS, Reason.DEADLINE_PASSED
+    return with_condition(job, status, kind, ConditionStatus.FALSE, reason, message, now=now)
+
+
+def round_opened(job: LabelingJob, status: LabelingJobStatus, number: int, *, now: datetime) -> LabelingJobStatus:
+    """Return the status with a new round, the one before finished and the oldest summed up."""
     finished = tuple(
         each if each.finished_at else each.model_copy(update={"finished_at": _second(now)}) for each in status.rounds
     )
-    return status.model_copy(update={"rounds": (*finished, RoundStatus(round=number, started_at=_second(now)))})
+    rounds = (*finished, RoundStatus(round=number, started_at=_second(now)))
+    kept = max(KEPT_ROUNDS, job.spec.stop.patience + 1)
+    return status.model_copy(update={"rounds": rounds[-kept:], "earlier": _summed_up(status.earlier, rounds[:-kept])})
+
+
+def _summed_up(earlier: EarlierRounds | None, gone: Sequence[RoundStatus]) -> EarlierRounds | None:
+    for each in gone:
+        earlier = _with_one_more(earlier or EarlierRounds(), each)
+    return earlier
+
+
+def _with_one_more(earlier: EarlierRounds, gone: RoundStatus) -> EarlierRounds:
+    select = gone.stages.get(Stage.SELECT)
+    accuracies = [each for each in (earlier.accuracy, gone.accuracy) if each is not None]
+    return EarlierRounds(
+        rounds=earlier.rounds + 1,
+        batches=earlier.batches + (0 if select is None else 1),
+        asked=earlier.asked + (0 if select is None else int(figure(select, "selected"))),
+        accuracy=max(accuracies, default=None),
+        stages={**earlier.stages, **gone.stages},
+    )
 
 
 def training_skipped(job: LabelingJob, status: LabelingJobStatus, *, now: datetime) -> LabelingJobStatus:

@@ -1,9 +1,8 @@
 """Runs the aggregation service: `python -m labelplane_aggregation`, settings by LABELPLANE_* variables."""
 
-import sys
-
 from labelplane_aggregation.servicer import register
+from labelplane_core.leaving import leave
 from labelplane_core.process import run_service
 
 if __name__ == "__main__":
-    sys.exit(run_service(register, name="aggregation"))
+    leave(run_service(register, name="aggregation"))

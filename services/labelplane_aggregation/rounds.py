@@ -1,17 +1,26 @@
 """The record of a finished round: everything that it takes to run the round again."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Self
 
-from labelplane_aggregation.requests import StageRef, Task
+from labelplane_aggregation.requests import RoundRefs, StageRef, Task
 from labelplane_core.errors import DamagedRecord, ObjectNotFound
 from labelplane_core.operations import OperationRecord
 from labelplane_core.storage import Layout, ObjectStore, put_once
 
-__all__ = ["RoundRecord", "StageRecord", "close_round", "package_versions", "read_round_record", "read_stage"]
+__all__ = [
+    "RoundRecord",
+    "StageRecord",
+    "close_round",
+    "package_versions",
+    "read_round_record",
+    "read_round_records",
+    "read_stage",
+    "round_refs",
+]
 
 _FORM = 1
 _PACKAGES = ("labelplane", "numpy", "numba", "pyarrow", "onnxruntime", "torch", "pillow")
@@ -114,6 +123,27 @@ async def read_round_record(store: ObjectStore, layout: Layout, number: int) -> 
     except ObjectNotFound:
         return None
     return RoundRecord.from_json(stored.data, key=key)
+
+
+async def read_round_records(store: ObjectStore, layout: Layout, numbers: Iterable[int]) -> list[RoundRecord]:
+    """Return the records of those of these rounds that are finished, in the same order."""
+    records = [await read_round_record(store, layout, number) for number in numbers]
+    return [record for record in records if record is not None]
+
+
+def round_refs(record: RoundRecord) -> RoundRefs:
+    """Return what the report reads of a round, from its record."""
+
+    def reference(stage: str, name: str) -> str:
+        return record.stages[stage].results.get(name, "") if stage in record.stages else ""
+
+    votes = record.stages["Vote"].figures.get("people_votes", 0.0) if "Vote" in record.stages else 0.0
+    return RoundRefs(
+        number=record.number,
+        votes=int(votes),
+        posteriors_ref=reference("Aggregate", "posteriors"),
+        scores_ref=reference("Score", "scores"),
+    )
 
 
 async def read_stage(store: ObjectStore, layout: Layout, request_id: str) -> StageRecord:

@@ -31,6 +31,7 @@ class ProcessSettings(BaseModel):
     s3_allow_http: bool = False
     s3_access_key: str = ""
     s3_secret_key: str = ""
+    s3_session_token: str = ""
     s3_ca_bundle: Path | None = None
 
     @classmethod
@@ -76,6 +77,7 @@ class ProcessSettings(BaseModel):
             allow_http=self.s3_allow_http,
             access_key=self.s3_access_key,
             secret_key=self.s3_secret_key,
+            session_token=self.s3_session_token,
             ca_bundle=self.s3_ca_bundle,
         )
 

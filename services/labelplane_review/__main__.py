@@ -12,6 +12,7 @@ from typing import Protocol
 import grpc
 
 from labelplane_core.errors import LabelplaneError
+from labelplane_core.leaving import leave
 from labelplane_core.rpc import open_channel
 from labelplane_core.storage import open_store
 from labelplane_review.files import FilesConnector, PollTimes
@@ -81,4 +82,4 @@ async def _connector(settings: ConnectorSettings, inbox: InboxClient) -> _Connec
 
 
 if __name__ == "__main__":
-    sys.exit(main(os.environ))
+    leave(main(os.environ))

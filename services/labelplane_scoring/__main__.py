@@ -1,9 +1,8 @@
 """Runs the scoring service: `python -m labelplane_scoring`, settings by LABELPLANE_* variables."""
 
-import sys
-
+from labelplane_core.leaving import leave
 from labelplane_core.process import run_service
 from labelplane_scoring.servicer import register
 
 if __name__ == "__main__":
-    sys.exit(run_service(register, name="scoring"))
+    leave(run_service(register, name="scoring"))

@@ -32,7 +32,7 @@ from typing import Any
 from labelplane_api.job import LabelingJob
 from labelplane_api.load import read_manifests
 from labelplane_api.sampling import ColdStart, Strategy
-from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
+from labelplane_api.status import LabelingJobStatus
 from labelplane_report.charts import votes_to_reach
 from labelplane_report.data import Curve
 
@@ -91,6 +91,8 @@ def play_one(way: str, seed: int, keep: Path) -> Run:
 
 async def measure(job: LabelingJob, way: str, store: Any) -> Run:
     """Read the accuracy after each round from the tables that the run wrote, and the last from Finalize's figures."""
+    from labelplane_aggregation.rounds import read_round_records, round_refs
+    from labelplane_core.storage import Layout
     from labelplane_core.table_store import TableStore
     from labelplane_core.tables import INDEX
     from labelplane_report.columns import references
@@ -101,7 +103,9 @@ async def measure(job: LabelingJob, way: str, store: Any) -> Run:
     tables = TableStore(store)
     index = await tables.read(status.prepare.result.results["index"], INDEX)
     known = references(index, classes, truth=read_truth(job))
-    rounds = [each for each in status.rounds if each.votes]
+    # The status lists the last rounds only; the store has a record of each.
+    records = await read_round_records(store, Layout(), range(status.rounds[-1].round + 1))
+    rounds = [refs for refs in map(round_refs, records) if refs.votes]
     points = [(each.votes, await accuracy_of(each, tables, known, classes)) for each in rounds]
     points[-1] = (points[-1][0], status.finalize.figures["truth_accuracy"])
     assert points[-1][0] <= VOTES
@@ -109,17 +113,16 @@ async def measure(job: LabelingJob, way: str, store: Any) -> Run:
     return Run(way, job.spec.run.seed, votes, accuracy, seconds_of(status))
 
 
-async def accuracy_of(each: RoundStatus, tables: Any, known: Any, classes: Any) -> float:
-    """The share of items outside gold that were right at the end of a round."""
+async def accuracy_of(each: Any, tables: Any, known: Any, classes: Any) -> float:
+    """The share of items outside gold that were right at the end of a round, by its references."""
     from labelplane_core.tables import POSTERIORS, SCORES
     from labelplane_report.measures import RoundTables, round_point
 
-    posteriors = await tables.read(each.stages[Stage.AGGREGATE].results["posteriors"], POSTERIORS)
-    scored = each.stages.get(Stage.SCORE)
-    scores = None if scored is None else await tables.read(scored.results["scores"], SCORES)
+    posteriors = await tables.read(each.posteriors_ref, POSTERIORS)
+    scores = await tables.read(each.scores_ref, SCORES) if each.scores_ref else None
     if scores is not None:
         scores = scores.select(["item_id", "logits"])
-    point = round_point(RoundTables(each.round, each.votes, posteriors, scores), known, classes=classes)
+    point = round_point(RoundTables(each.number, each.votes, posteriors, scores), known, classes=classes)
     assert point.truth is not None
     return point.truth.share
 

@@ -174,3 +174,16 @@ def make_job() -> JobBuilder:
             },
         }
     )
+
+
+def make_cluster_job() -> JobBuilder:
+    """Begin with a job whose data and results pods can reach, of two batches that three people each vote on."""
+    return (
+        make_job()
+        .with_dataset(uri="s3://data/digits")
+        .with_storage(uri="s3://labels/runs")
+        .with_humans(votes_per_item=3)
+        .with_sampling(min_per_class=3, initial_batch_size=20, batch_size=20)
+        .with_budget(votes=120)
+        .with_uid("u1")
+    )

@@ -4,12 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from job_builder import JobBuilder
+
+from labelplane_api.conditions import ConditionType, find_condition
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import Stage
 from labelplane_operator.observed import InboxView, Observed, OperationError, OperationState, OperationView
 from labelplane_operator.plan import Event, Plan, make_plan
 from labelplane_operator.requests import Installation, StageRequest
 
+LAPTOP = Installation("here", 7)
+CLUSTER = Installation("here", 7, is_cluster=True)
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 Figures = Callable[[int], Mapping[str, float]]
@@ -52,6 +57,7 @@ class PlannedWorld:
 
     job: LabelingJob
     now: datetime = START
+    installation: Installation = LAPTOP
     votes: int = 0
     votes_missing: int = 0
     people_answer: bool = True
@@ -71,13 +77,39 @@ class PlannedWorld:
     def step(self, observed: Observed | None = None) -> Plan:
         """Reconcile once."""
         seen = self.observe() if observed is None else observed
-        self.plan = make_plan(self.job, seen, installation=Installation("here", 7), now=self.now)
+        self.plan = make_plan(self.job, seen, installation=self.installation, now=self.now)
         if self.plan.start is not None and self.plan.start.request_id not in self.operations:
             self._answer(self.plan.start)
         self.job = self.job.with_status(self.plan.status)
         self.events += self.plan.events
         self.now += timedelta(seconds=self.plan.requeue_after_seconds or 0)
         return self.plan
+
+    def reach(self, stage: Stage, number: int = 0, *, most_steps: int = 1000) -> Plan:
+        """Reconcile until a stage of a round is started."""
+        for _ in range(most_steps):
+            plan = self.step()
+            if plan.start is not None and plan.start.stage is stage and self._round(plan.start) == number:
+                return plan
+        raise AssertionError(f"{stage}/{number} is not reached: {self.stages()}")
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass that nobody uses."""
+        self.now += timedelta(seconds=seconds)
+
+    def change(self, builder: JobBuilder) -> None:
+        """Let the user change the spec."""
+        changed = builder.build()
+        metadata = changed.metadata.model_copy(
+            update={"uid": self.job.metadata.uid, "generation": self.job.metadata.generation + 1}
+        )
+        self.job = changed.model_copy(update={"metadata": metadata}).with_status(self.job.status)
+
+    def condition(self, kind: ConditionType) -> tuple[str, str, str]:
+        """Return status, reason and message of a condition that stands."""
+        found = find_condition(self.job.status.conditions, kind)
+        assert found is not None, kind
+        return found.status, found.reason, found.message
 
     def play(self, *, most_steps: int = 1000) -> Plan:
         """Reconcile until nothing is to be done any more."""

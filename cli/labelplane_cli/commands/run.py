@@ -64,6 +64,7 @@ def run_job(
 
     Raises:
         JobHasFailed: it cannot go on.
+        JobIsSuspended: it is to rest.
         typer.Exit: somebody stopped it; with code 130.
     """
     import asyncio

@@ -63,7 +63,7 @@ def resolve_addresses(
     folder = folder_at(store_uri)
     if folder is None:
         folder = Path(f"{job.metadata.name}-run").absolute()
-        store_uri = f"{store_uri.rstrip('/')}/{job.prefix}"
+        store_uri = job.address_below(store_uri)
     options = _options(job, manifests.secrets)
     return RunAddresses(folder, beside, store_uri, data_uri, options, _ca_certificates(job, manifests.config_maps))
 

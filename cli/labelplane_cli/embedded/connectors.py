@@ -2,9 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Protocol
 
+import grpc
 import numpy as np
 
 from labelplane_aggregation.preparing.truth import read_truth
@@ -13,6 +14,7 @@ from labelplane_api.sources import Humans, SimulatedAnnotators
 from labelplane_cli.embedded.data_set import dataset_of, task_of
 from labelplane_cli.embedded.services import JobStores
 from labelplane_cli.errors import CliError
+from labelplane_core.errors import StoreError
 from labelplane_review.files import FilesConnector, PollTimes
 from labelplane_review.inbox_client import InboxClient
 from labelplane_review.simulated import AnnotatorGroup, SimulatedConnector, SimulatedCrowd
@@ -30,11 +32,17 @@ class Connector(Protocol):
 
 @asynccontextmanager
 async def running_connector(job: LabelingJob, stores: JobStores, channel: Any) -> AsyncIterator[None]:
-    """Run the job's connector while the block runs; its error ends the block."""
+    """Run the job's connector while the block runs; its error ends the block.
+
+    Files of votes that came while nobody ran are read before the block begins, so that no deadline passes them by.
+    """
     connector = await _connector(job, stores, InboxClient(channel))
     if connector is None:
         yield
         return
+    if isinstance(connector, FilesConnector) and job.status.prepare is not None:
+        with suppress(grpc.aio.AioRpcError, StoreError):  # the connector meets it again and says so
+            await connector.poll_once()
     stop = asyncio.Event()
     async with asyncio.TaskGroup() as group:
         task = group.create_task(connector.run(stop), name="connector")

@@ -82,7 +82,8 @@ async def play_until_told(
 def continued(job: LabelingJob, state: RunState | None) -> LabelingJob:
     """Return the job with the identity and status that its folder keeps, as the API server would give it.
 
-    The generation rises when the spec has changed, and when the job had failed: running it again is asking again.
+    The generation rises when the spec has changed, and when the job had failed: running it again is asking again. The
+    time since the last run is no time that the job has worked.
 
     Raises:
         SpecInvalidError: a field was changed that must not change.
@@ -98,4 +99,5 @@ def continued(job: LabelingJob, state: RunState | None) -> LabelingJob:
     is_changed = before.spec != job.spec
     generation = state.generation + (1 if has_failed or is_changed else 0)
     metadata = job.metadata.model_copy(update={"uid": state.uid, "generation": generation})
-    return job.model_copy(update={"metadata": metadata}).with_status(state.status)
+    status = state.status.model_copy(update={"active_since": None})
+    return job.model_copy(update={"metadata": metadata}).with_status(status)

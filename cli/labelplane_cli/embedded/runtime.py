@@ -42,7 +42,7 @@ class EmbeddedReconciler:
         self._refused: OperationView | None = None
 
     async def run(self, job: LabelingJob) -> LabelingJob:
-        """Reconcile until the job is complete, has failed or is refused, and return it with its last status."""
+        """Reconcile until the job is complete, has failed, is refused or suspended; return it with its last status."""
         while True:
             job, plan = await self.reconcile(job)
             if plan.requeue_after_seconds is None:

@@ -9,14 +9,12 @@ from typing import Any
 
 from prometheus_client import CollectorRegistry
 
-from labelplane_aggregation.servicer import register as register_aggregation
 from labelplane_core.clock import Clock
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import ServiceParts, operation_registration
 from labelplane_core.rpc import RpcServer, open_channel
 from labelplane_core.storage import Layout, ObjectStore
-from labelplane_distillation.servicer import register as register_distillation
-from labelplane_scoring.servicer import register as register_scoring
+from labelplane_small.registration import register
 
 __all__ = ["JobStores", "running_services"]
 
@@ -45,12 +43,7 @@ async def running_services(stores: JobStores, *, address: str, clock: Clock) -> 
         settings=RunnerSettings(is_sole_owner=True, watch_poll_seconds=0.02),
     )
     parts = ServiceParts(store=stores.store, layout=Layout(), data=stores.data, operations=operations, clock=clock)
-    registrations = [
-        *register_aggregation(parts),
-        *register_scoring(parts),
-        *register_distillation(parts),
-        operation_registration(parts),
-    ]
+    registrations = [*register(parts), operation_registration(parts)]
     server = RpcServer(registrations, token=token, clock=clock, registry=CollectorRegistry())
     await server.start(address)
     channel = open_channel(address, token=token)

@@ -15,7 +15,7 @@ LARGEST_BYTES: Final = 262_144
 _HEADER: Final = "# Written by `make generate` from operator/labelplane_api; do not edit.\n"
 
 _COLUMNS: Final = (
-    ("Stage", "string", ".status.operation.stage", "What runs, or waits to be tried again.", 0),
+    ("Stage", "string", ".status.stage", "The stage that runs, or Waiting, Suspended, Complete, Failed, Refused.", 0),
     ("Round", "integer", ".status.rounds[-1:].round", "The last round that has begun, from 0.", 0),
     ("Labelled", "integer", ".status.progress.labelled", "Items that people decided.", 0),
     (
@@ -25,7 +25,7 @@ _COLUMNS: Final = (
         "Whether the quality gates are passed.",
         0,
     ),
-    ("Cost", "number", ".status.cost.money", "What votes and computing have cost, in budget.currency.", 0),
+    ("Cost", "number", ".status.cost.money", "What votes and computing have cost, in budget.currency.", 1),
     ("Age", "date", ".metadata.creationTimestamp", "Since when the job exists.", 0),
 )
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from labelplane_api.job import LabelingJob
 from labelplane_operator.observed import OperationError
 
-__all__ = ["next_try"]
+__all__ = ["next_try", "next_try_for_prefix"]
 
 FIRST_DELAY_SECONDS = 2.0
 LONGEST_DELAY_SECONDS = 300.0
@@ -21,3 +21,8 @@ def next_try(job: LabelingJob, error: OperationError, *, failures: int, now: dat
         return None
     delay = min(FIRST_DELAY_SECONDS * 2 ** (failures - 1), LONGEST_DELAY_SECONDS)
     return now + timedelta(seconds=delay)
+
+
+def next_try_for_prefix(*, now: datetime) -> datetime:
+    """Return when a job asks again for the prefix that another one has."""
+    return now + timedelta(seconds=LONGEST_DELAY_SECONDS)

@@ -1,6 +1,7 @@
 """Which step of the loop is next (architecture, section 5): facts of the status decide, never a stored position."""
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
@@ -8,15 +9,17 @@ from labelplane_operator.history import current_round, is_settled
 from labelplane_operator.observed import InboxView
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.training import has_enough_labels
+from labelplane_operator.policies.waiting import GiveUp, GoOn, Wait, decide_waiting
 
-__all__ = ["Finish", "OpenRound", "RunStage", "SkipTraining", "Step", "WaitForVotes", "next_step"]
+__all__ = ["Finish", "OpenRound", "RunStage", "SkipTraining", "Step", "next_step"]
 
 
 @dataclass(frozen=True, slots=True)
 class OpenRound:
-    """A round begins."""
+    """A round begins; `late` says which votes the one before did without, empty when it has them all."""
 
     number: int
+    late: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,23 +36,16 @@ class RunStage:
 
 
 @dataclass(frozen=True, slots=True)
-class WaitForVotes:
-    """People are asked; None while it is not known how many votes they still owe."""
-
-    missing: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Finish:
     """Everything is done."""
 
     stop: Stop | None
 
 
-Step = OpenRound | SkipTraining | RunStage | WaitForVotes | Finish
+Step = OpenRound | SkipTraining | RunStage | Wait | GiveUp | Finish
 
 
-def next_step(job: LabelingJob, status: LabelingJobStatus, inbox: InboxView | None) -> Step:
+def next_step(job: LabelingJob, status: LabelingJobStatus, inbox: InboxView | None, *, now: datetime) -> Step:
     """Return the next step."""
     if status.finalize is not None:
         return Finish(decide_stop(job, status))
@@ -58,7 +54,10 @@ def next_step(job: LabelingJob, status: LabelingJobStatus, inbox: InboxView | No
     current = current_round(status)
     if current is None:
         return OpenRound(status.prepare.finished_rounds)
-    return _step_in_round(job, status, current) or _step_after_review(current, inbox)
+    if (step := _step_in_round(job, status, current)) is not None:
+        return step
+    decided = decide_waiting(job, status, inbox, now=now)
+    return OpenRound(current.round + 1, late=decided.late) if isinstance(decided, GoOn) else decided
 
 
 def _step_in_round(job: LabelingJob, status: LabelingJobStatus, current: RoundStatus) -> Step | None:
@@ -76,11 +75,3 @@ def _step_in_round(job: LabelingJob, status: LabelingJobStatus, current: RoundSt
         if not is_settled(current, stage):
             return RunStage(stage)
     return None
-
-
-def _step_after_review(current: RoundStatus, inbox: InboxView | None) -> Step:
-    if inbox is None:
-        return WaitForVotes(None)
-    if inbox.votes_missing > 0:
-        return WaitForVotes(inbox.votes_missing)
-    return OpenRound(current.round + 1)

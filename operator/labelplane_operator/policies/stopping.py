@@ -8,6 +8,7 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
 from labelplane_operator.history import current_round
 from labelplane_operator.policies.batches import affordable_items
+from labelplane_operator.policies.waiting import FRUITLESS_ROUNDS, fruitless_rounds
 
 __all__ = ["Stop", "decide_stop"]
 
@@ -68,7 +69,9 @@ def _gpu_spent(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
 def _gain_too_small(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
     """Whether the best of the last `patience` rounds gains less than `minimumGain` a round on the best before."""
     minimum, patience = job.spec.stop.minimum_gain, job.spec.stop.patience
-    accuracies = [each.accuracy for each in status.rounds if each.accuracy is not None]
+    best_of_earlier = status.earlier.accuracy if status.earlier else None
+    listed = [each.accuracy for each in status.rounds if each.accuracy is not None]
+    accuracies = listed if best_of_earlier is None else [best_of_earlier, *listed]
     if minimum is None or len(accuracies) <= patience:
         return None
     before, last = max(accuracies[:-patience]), max(accuracies[-patience:])
@@ -95,6 +98,13 @@ def _rounds_used_up(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
     if current is None or current.round < job.spec.stop.max_rounds:
         return None
     return Stop(Reason.MAX_ROUNDS_REACHED, f"{job.spec.stop.max_rounds} batches were asked about")
+
+
+def _nobody_votes(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
+    """Whether round after round passed its deadline without a vote: another would only cost a training."""
+    if job.spec.review.deadline_seconds is None or fruitless_rounds(status) < FRUITLESS_ROUNDS:
+        return None
+    return Stop(Reason.NO_VOTES, f"{FRUITLESS_ROUNDS} rounds in a row passed review.deadlineSeconds without a vote")
 
 
 def _nothing_selected(_job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
@@ -124,5 +134,6 @@ _RULES: tuple[Rule, ...] = (
     _gain_too_small,
     _predictions_agree,
     _rounds_used_up,
+    _nobody_votes,
     _nothing_selected,
 )

@@ -11,7 +11,14 @@ import yaml
 from labelplane_aggregation.finalizing.labels import AllLabels
 from labelplane_aggregation.inferring import Inferred
 from labelplane_aggregation.requests import FinalizeRequest, RoundRefs
-from labelplane_aggregation.rounds import RoundRecord, StageRecord, package_versions, read_round_record, read_stage
+from labelplane_aggregation.rounds import (
+    RoundRecord,
+    StageRecord,
+    package_versions,
+    read_round_records,
+    read_stage,
+    round_refs,
+)
 from labelplane_core.errors import BadItem, ObjectNotFound
 from labelplane_core.items import ItemReader
 from labelplane_core.process import ServiceParts
@@ -55,10 +62,16 @@ class Reporter:
         inferred: Inferred,
         truth: Mapping[str, str] | None,
     ) -> ReportData:
-        """Return the data of the report; `truth` is class by item id, where it is known."""
-        records = [await read_round_record(self._store, self._layout, each.number) for each in request.rounds]
-        closed = [record for record in records if record is not None]
-        rounds = [await self._round(each, closed) for each in request.rounds if each.posteriors_ref]
+        """Return the data of the report; `truth` is class by item id, where it is known.
+
+        The request names the last rounds only; those before are found by their records.
+        """
+        first = request.rounds[0].number if request.rounds else request.round_number
+        earlier = await read_round_records(self._store, self._layout, range(first))
+        given = await read_round_records(self._store, self._layout, (each.number for each in request.rounds))
+        closed = [*earlier, *given]
+        all_rounds = (*(round_refs(record) for record in earlier), *request.rounds)
+        rounds = [await self._round(each, closed) for each in all_rounds if each.posteriors_ref]
         tables = ReportTables(
             index=index,
             votes=current_votes(votes),

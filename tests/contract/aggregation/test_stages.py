@@ -1,5 +1,6 @@
 """Every stage of the aggregation service over real gRPC: what it gives, and how it refuses."""
 
+import re
 from typing import Any
 
 import grpc
@@ -527,3 +528,55 @@ async def test_report_escapes_hostile_items(world: World) -> None:
     page = world.report()
     assert "&lt;script&gt;alert(0)" in page
     assert "<script>alert" not in page
+
+
+async def voted_round(service: Service, number: int, votes_ref: str) -> tuple[pb.RoundRefs, str]:
+    """Run a round in which one more item is voted on, close it, and return its references and its votes."""
+    items = [f"i{number}"]
+    votes = await service.run("StartVote", vote_stage(number, votes_ref))
+    labels = await service.run("StartAggregate", aggregate(number, votes.results["votes"]))
+    selection = await write_selection(service, number, items)
+    stages = [
+        pb.StageOperation(stage=stage, request_id=f"job/{number}/{stage.lower()}/1") for stage in ("Vote", "Aggregate")
+    ]
+    await service.run("StartReview", review(number, selection, stages=stages))
+    await service.submit(*answers(items, "ann", "bob"))
+    refs = pb.RoundRefs(
+        number=number,
+        votes=int(votes.figures["people_votes"]),
+        posteriors_ref=labels.results["posteriors"],
+    )
+    return refs, votes.results["votes"]
+
+
+def votes_by_round(page: str) -> list[tuple[str, str]]:
+    """Return the rows of the report's table of votes: the round, and the votes in all."""
+    table = page[page.index('id="votes-by-round"') :].split("</table>", maxsplit=1)[0]
+    cells = re.findall(r"<t[hd][^>]*>([^<]*)</t[hd]>", table)[3:]
+    return list(zip(cells[::3], cells[2::3], strict=True))
+
+
+@pytest.mark.parametrize(
+    "named", [pytest.param(15, id="all are named"), pytest.param(10, id="ten"), pytest.param(1, id="one")]
+)
+async def test_report_has_every_round_however_few_the_request_names(world: World, named: int) -> None:
+    service, _ = await prepared(world)
+    rounds, votes_ref = [], ""
+    for number in range(15):
+        refs, votes_ref = await voted_round(service, number, votes_ref)
+        rounds.append(refs)
+    votes = await service.run("StartVote", vote_stage(15, votes_ref))
+
+    await service.run("StartFinalize", finalize(15, votes.results["votes"], rounds=rounds[-named:]))
+
+    assert votes_by_round(world.report()) == [*((str(n), str(2 * n)) for n in range(15)), ("end", "30")]
+
+
+async def test_report_of_an_adopted_prefix_has_the_rounds_of_the_job_before(world: World) -> None:
+    service, _ = await prepared(world)
+    _, votes_ref = await voted_round(service, 0, "")
+    votes = await service.run("StartVote", vote_stage(1, votes_ref))
+
+    await service.run("StartFinalize", finalize(1, votes.results["votes"]))
+
+    assert votes_by_round(world.report()) == [("0", "0"), ("end", "2")]

@@ -1,6 +1,7 @@
 """The CRD on a real API server: it takes and refuses what the types take and refuse, and writes the same defaults."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from labelplane_api import (
     Condition,
     ConditionStatus,
     CostStatus,
+    EarlierRounds,
     LabelingJob,
     LabelingJobStatus,
     OperationStatus,
@@ -179,6 +181,9 @@ def test_a_status_is_written_apart_and_shown_in_the_columns(
 ) -> None:
     status = LabelingJobStatus(
         observed_generation=1,
+        stage="Train",
+        active_seconds=90,
+        active_since=datetime(2026, 1, 31, 9, 30, tzinfo=UTC),
         conditions=(
             Condition(
                 type="QualityGatePassed",
@@ -195,6 +200,13 @@ def test_a_status_is_written_apart_and_shown_in_the_columns(
                 accuracy=0.5,
             ),
             RoundStatus(round=4),
+        ),
+        earlier=EarlierRounds(
+            rounds=3,
+            batches=3,
+            asked=60,
+            accuracy=0.4,
+            stages={Stage.TRAIN: StageResult(request_id="digits/2/Train/1")},
         ),
         failures={Stage.SCORE: 2},
         artifacts={"report": "s3://labels/digits/report.html"},

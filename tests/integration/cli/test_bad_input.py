@@ -95,7 +95,8 @@ CASES = (
     Case("budget_of_nothing", spec("budget", "votes", value=0), "spec.budget.votes"),
     Case("number_that_is_none", spec("stop", "minimumGain", value=float("nan")), "spec.stop.minimumGain"),
     Case("misspelt_strategy", spec("sampling", "strategy", value="Margins"), "spec.sampling.strategy"),
-    Case("what_is_not_built", spec("run", "suspend", value=True), "not supported yet: spec.run.suspend"),
+    Case("what_is_not_built", spec("model", "image", value="me/train:1"), "not supported yet: spec.model.image"),
+    Case("suspended", spec("run", "suspend", value=True), "spec.run.suspend is true, so nothing runs: set it to false"),
     Case("output_that_is_a_file", out_is_a_file, "choose"),
 )
 
@@ -127,3 +128,44 @@ def test_mended_input_lets_the_failed_job_go_on(tmp_path: Path, capsys: pytest.C
     write_items(tmp_path, [{**rows[0], "gold": ""}, *rows[1:]])
     assert invoke(["run", str(job_file), "--quiet"]) == 0
     assert "150 labels" in capsys.readouterr().out
+
+
+def test_suspended_job_goes_on_when_it_is_suspended_no_more(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job_file = spec("run", "suspend", value=True)(tmp_path)
+    assert invoke(["run", str(job_file)]) == 2
+    assert not (tmp_path / "out/rounds").exists()
+    spec("run", "suspend", value=False)(tmp_path)
+    assert invoke(["run", str(job_file), "--quiet"]) == 0
+    assert "150 labels" in capsys.readouterr().out
+
+
+def test_job_that_worked_too_long_fails_with_what_to_change(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    job_file = spec("run", value={"activeDeadlineSeconds": 1, "deterministic": True})(tmp_path)
+    assert invoke(["run", str(job_file)]) == 1
+    assert "run.activeDeadlineSeconds is 1" in capsys.readouterr().err
+
+
+def people_who_never_vote(on_deadline: str) -> Prepared:
+    def change(fields: dict[str, Any]) -> None:
+        fields["spec"]["sources"]["humans"] = {"votesPerItem": 3, "files": {"uri": "votes"}}
+        fields["spec"]["review"] = {"deadlineSeconds": 1, "onDeadline": on_deadline}
+
+    return lambda folder: write_point_job(folder, change)
+
+
+@pytest.mark.parametrize(
+    ("on_deadline", "want", "want_rounds"),
+    [
+        pytest.param("Fail", "36 votes are missing after 1 s (review.deadlineSeconds)", 1, id="Fail"),
+        pytest.param("Proceed", "3 rounds were asked about and nobody has voted", 3, id="Proceed"),
+    ],
+)
+def test_run_that_nobody_votes_in_ends(
+    on_deadline: str, want: str, want_rounds: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    job_file = people_who_never_vote(on_deadline)(tmp_path)
+    assert invoke(["run", str(job_file)]) == 1
+    told = capsys.readouterr()
+    assert want in told.err
+    assert told.out.count("the next round goes on with the votes there are") == want_rounds - 1
+    assert len(list((tmp_path / "out/rounds").iterdir())) == want_rounds

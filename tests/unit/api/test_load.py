@@ -249,7 +249,7 @@ INVALID = [
     pytest.param(
         _replaced("metadata:\n  name: digits", "metadata: digits"),
         'job.yaml:3: metadata: "digits" stands where fields belong: write an object with name, namespace, uid, '
-        "generation, labels, annotations",
+        "generation, labels, annotations, deletionTimestamp, finalizers",
         id="a word for metadata",
     ),
 ]

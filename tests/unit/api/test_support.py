@@ -14,6 +14,10 @@ HUMANS = "spec.sources.humans"
         pytest.param(JOB, id="images and a simulated crowd"),
         pytest.param(JOB.of_texts().with_votes_from_files(), id="texts and votes from files"),
         pytest.param(JOB.having("spec.profile", "Distributed"), id="any profile"),
+        pytest.param(JOB.having("spec.scheduling", {"queueName": "q", "priorityClassName": "p"}), id="a queue"),
+        pytest.param(
+            JOB.having("spec.podOverrides", {"small": {"labels": {"a": "b"}}, "scoring": {}}), id="pod overrides"
+        ),
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
@@ -21,6 +25,9 @@ HUMANS = "spec.sources.humans"
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.deterministic(seed=3), id="a deterministic run"),
+        pytest.param(JOB.suspended(), id="suspending"),
+        pytest.param(JOB.with_run(active_deadline_seconds=60, ttl_seconds_after_finished=60), id="bounds on its time"),
+        pytest.param(JOB.with_review(deadline_seconds=60, on_deadline="Fail"), id="a deadline for people"),
         pytest.param(JOB.with_output(formats=["Jsonl"], adopt=True), id="another format"),
         pytest.param(JOB.with_gates(minimum_alpha=0.8, minimum_class_accuracy={"1": 0.9}), id="quality gates"),
         pytest.param(JOB.with_stop(target_accuracy=0.97).with_budget(votes=1347), id="a target and a budget"),
@@ -89,16 +96,15 @@ NOT_BUILT = [
     pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
     pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
-    pytest.param(JOB.with_review(deadline_seconds=60), "spec.review.deadlineSeconds", id="a deadline for people"),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
     pytest.param(
         JOB.with_output(deletion_policy="Delete"), "spec.output.deletionPolicy: Delete", id="deleting results"
     ),
-    pytest.param(JOB.suspended(), "spec.run.suspend", id="suspending"),
-    pytest.param(JOB.with_run(active_deadline_seconds=60), "spec.run.activeDeadlineSeconds", id="a deadline"),
-    pytest.param(JOB.with_run(ttl_seconds_after_finished=60), "spec.run.ttlSecondsAfterFinished", id="a time to live"),
-    pytest.param(JOB.having("spec.scheduling", {"queueName": "q"}), "spec.scheduling.queueName", id="a queue"),
-    pytest.param(JOB.having("spec.podOverrides", {"scoring": {}}), "spec.podOverrides.scoring", id="pod overrides"),
+    pytest.param(
+        JOB.having("spec.podOverrides", {"triton": {}}),
+        "spec.podOverrides.triton",
+        id="overrides of a Triton of its own",
+    ),
 ]
 
 
@@ -117,11 +123,11 @@ def test_every_row_of_the_table_is_tried() -> None:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.suspended().with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.having("spec.model.image", "me/train:1").with_scaling(min_replicas=1, max_replicas=3).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
-    assert caught.value.fields == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas", "spec.run.suspend")
+    assert caught.value.fields == ("spec.model.image", "spec.scaling.minReplicas", "spec.scaling.maxReplicas")
     assert not caught.value.retryable
 
 

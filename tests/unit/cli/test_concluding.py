@@ -10,7 +10,7 @@ from rich.console import Console
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason
 from labelplane_api.status import CostStatus, LabelingJobStatus, StageResult
 from labelplane_cli.concluding import conclusion, next_steps, print_conclusion
-from labelplane_cli.errors import JobHasFailed
+from labelplane_cli.errors import JobHasFailed, JobIsSuspended
 
 ARTIFACTS = {
     "report": "report/index.html",
@@ -201,3 +201,12 @@ def test_failure_that_is_over_does_not_count() -> None:
     status = builder.status.model_copy(update={"conditions": (*builder.status.conditions, over)})
 
     assert printed(builder.with_status(status))[0].startswith("  done in 5 min")
+
+
+def test_suspended_job_is_told_with_what_to_change() -> None:
+    status = LabelingJobStatus(conditions=(condition(ConditionType.SUSPENDED, Reason.SUSPENDED_BY_USER),))
+
+    with pytest.raises(JobIsSuspended, match=r"spec\.run\.suspend is true, so nothing runs: set it to false") as caught:
+        print_conclusion(Console(file=io.StringIO()), make_job().with_status(status).build(), "out")
+
+    assert caught.value.exit_code == 2

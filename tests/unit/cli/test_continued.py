@@ -68,7 +68,7 @@ def test_same_job_goes_on_as_the_same_object_where_it_stood(folder: RunFolder) -
 
     job = continued(rich_job().build(), state)
 
-    assert job.status == state.status
+    assert job.status == state.status.model_copy(update={"active_since": None})
     assert job.status.prepare is not None
     assert (job.metadata.uid, job.metadata.generation) == (state.uid, 1)
 
@@ -88,7 +88,7 @@ def test_generation_rises_when(folder: RunFolder, change: JobBuilder) -> None:
 
     assert job.metadata.generation == 2
     assert job.spec == change.build().spec
-    assert job.status == state.status
+    assert job.status == state.status.model_copy(update={"active_since": None})
 
 
 def test_running_a_failed_job_again_is_asking_again(folder: RunFolder) -> None:
@@ -119,3 +119,13 @@ def test_change_that_a_begun_job_does_not_allow_is_refused_by_its_field(
 
     with pytest.raises(SpecInvalidError, match=want):
         continued(change.build(), state)
+
+
+def test_time_between_two_runs_is_no_time_that_the_job_has_worked(folder: RunFolder) -> None:
+    state = begun(folder, rich_job())
+    assert state.status.active_since is not None
+
+    job = continued(rich_job().build(), state)
+
+    assert job.status.active_since is None
+    assert job.status.active_seconds == state.status.active_seconds

@@ -5,7 +5,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 from planned_world import START, PlannedWorld
 
-from labelplane_api.status import LabelingJobStatus, ProgressStatus, RoundStatus, Stage, StageResult
+from labelplane_api.status import EarlierRounds, LabelingJobStatus, ProgressStatus, RoundStatus, Stage, StageResult
 from labelplane_cli.forecast import Batch, expected_batches, seconds_left
 
 
@@ -71,6 +71,15 @@ def test_what_was_asked_about_is_asked_about_no_more() -> None:
 
     assert sizes(job(), items=55, status=status) == [5]
     assert sizes(job(), items=1000, status=status) == [20, 20]
+
+
+def test_batches_that_are_not_listed_any_more_are_counted() -> None:
+    builder = job().with_stop(max_rounds=20)
+    earlier = EarlierRounds(rounds=8, batches=8, asked=170)
+    status = LabelingJobStatus(rounds=(asked(8, items=20), asked(9, items=20)), earlier=earlier)
+
+    assert sizes(builder, items=1000, status=status) == [20] * 10
+    assert sizes(builder, items=215, status=status) == [5]
 
 
 @pytest.mark.parametrize(

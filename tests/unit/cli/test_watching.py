@@ -63,6 +63,20 @@ def test_file_gets_one_line_for_the_data_set_and_one_for_each_round() -> None:
     assert len(screen.lines) == 4
 
 
+def test_fields_about_pods_are_named_as_not_read() -> None:
+    screen = Screen()
+    with_pods = (
+        job()
+        .having("spec.scheduling", {"queueName": "team-a"})
+        .having("spec.podOverrides", {"small": {"labels": {"team": "a"}}})
+    )
+
+    play(PlannedWorld(with_pods.build()), screen)
+
+    told = [line for line in screen.lines if "not read" in line]
+    assert told == ["  not read here, as there are no pods: spec.scheduling.queueName, spec.podOverrides.small"]
+
+
 def test_quiet_run_prints_nothing() -> None:
     screen = Screen()
 
@@ -116,6 +130,31 @@ def test_file_says_that_votes_are_waited_for(builder: JobBuilder, want: list[str
     play(world, screen, most_steps=30)
 
     assert [line for line in screen.lines if "waiting" in line] == want
+
+
+def test_file_says_that_a_round_goes_on_without_late_votes() -> None:
+    screen, world = Screen(), PlannedWorld(job().with_review(deadline_seconds=60).build(), people_answer=False)
+
+    with RunWatcher(screen.console, FakeClock()) as watcher:
+        for _ in range(14):
+            plan = world.step()
+            watcher(world.job, plan)
+            world.wait(120 if world.job.status.stage == "Waiting" else 0)
+
+    late = [line for line in screen.lines if "votes are missing" in line]
+    assert late[0] == "  60 votes are missing after 60 s: the next round goes on with the votes there are"
+    assert len(late) == len(set(late))
+
+
+def test_suspended_run_does_not_say_that_it_goes_on() -> None:
+    world = PlannedWorld(job().build())
+    world.reach(Stage.TRAIN, 1)
+    world.change(job().suspended())
+    screen = Screen()
+
+    play(world, screen)
+
+    assert screen.text == ""
 
 
 def test_terminal_shows_moving_lines_at_once_and_takes_them_away_at_the_end() -> None:

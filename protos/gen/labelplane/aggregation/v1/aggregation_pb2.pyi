@@ -752,7 +752,7 @@ class StartFinalizeRequest(_message.Message):
 
     @_builtins.property
     def rounds(self) -> _containers.RepeatedCompositeFieldContainer[Global___RoundRefs]:
-        """rounds are all finished rounds, in order."""
+        """rounds are the last rounds, in order. The report finds those before the first of them by their records."""
 
     @_builtins.property
     def provenance(self) -> Global___Provenance:

@@ -1,0 +1,58 @@
+{{- /* The beginning of every object's name; a release called labelplane is not named twice. */ -}}
+{{- define "labelplane.fullname" -}}
+{{- if .Values.fullnameOverride -}}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" -}}
+{{- else if contains "labelplane" .Release.Name -}}
+{{- .Release.Name | trunc 40 | trimSuffix "-" -}}
+{{- else -}}
+{{- printf "%s-labelplane" (.Release.Name | trunc 29 | trimSuffix "-") -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "labelplane.operator" -}}
+{{- include "labelplane.fullname" . -}}-operator
+{{- end -}}
+
+{{- /* Objects of the cluster carry the namespace too: two releases of one name must not share a role. */ -}}
+{{- define "labelplane.clusterName" -}}
+{{- printf "%s:%s" .Release.Namespace (include "labelplane.operator" .) -}}
+{{- end -}}
+
+{{- define "labelplane.serviceAccount" -}}
+{{- if .Values.serviceAccount.create -}}
+{{- default (include "labelplane.operator" .) .Values.serviceAccount.name -}}
+{{- else -}}
+{{- default "default" .Values.serviceAccount.name -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "labelplane.installationSecret" -}}
+{{- default (printf "%s-installation" (include "labelplane.fullname" .)) .Values.installation.existingSecret -}}
+{{- end -}}
+
+{{- define "labelplane.installationId" -}}
+{{- default (printf "%s-%s" .Release.Namespace .Release.Name | trunc 63 | trimSuffix "-") .Values.installation.id -}}
+{{- end -}}
+
+{{- /* The NetworkPolicy of every job lets in pods of this name and component. */ -}}
+{{- define "labelplane.selector" -}}
+app.kubernetes.io/name: labelplane
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end -}}
+
+{{- define "labelplane.labels" -}}
+{{- $standard := dict
+  "app.kubernetes.io/name" "labelplane"
+  "app.kubernetes.io/instance" .Release.Name
+  "app.kubernetes.io/version" .Chart.AppVersion
+  "app.kubernetes.io/part-of" "labelplane"
+  "app.kubernetes.io/managed-by" .Release.Service
+  "helm.sh/chart" (printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-") -}}
+{{- merge $standard .Values.commonLabels | toYaml -}}
+{{- end -}}
+
+{{- /* Labels of the operator's Deployment, Service and pods: they can be selected. */ -}}
+{{- define "labelplane.operatorLabels" -}}
+{{- merge (include "labelplane.selector" . | fromYaml) (include "labelplane.labels" . | fromYaml) | toYaml -}}
+{{- end -}}

@@ -1,0 +1,248 @@
+"""Makes the world what a plan says: children by server-side apply, their replicas by /scale, a stage by its Start.
+
+Every step is idempotent, and skipped when the watches show that it is done already.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Any
+
+from labelplane_api.job import LabelingJob
+from labelplane_operator.builders import Child, Platform, build_children
+from labelplane_operator.cache import JobKey, ObjectCache
+from labelplane_operator.errors import ApiConflict, ApiNotFound, NameTaken
+from labelplane_operator.job_services import JobServices
+from labelplane_operator.kinds import DEPLOYMENT, LABELING_JOB, POD, SECRET, Kind, kind_of
+from labelplane_operator.kube import SCALER, Kube
+from labelplane_operator.plan import Plan
+from labelplane_operator.policies.deletion import FINALIZER
+
+__all__ = ["APPLIED", "Actor"]
+
+APPLIED = "labelplane.io/applied"
+"""Annotation of a child: the digest of what was applied last."""
+
+Object = dict[str, Any]
+_Place = tuple[Kind, str, str]
+
+
+class Actor:
+    """Acts for one cluster.
+
+    Args:
+        kube: writes the children.
+        cache: shows the children as they are; what is written is put there at once.
+        services: start the stages.
+        platform: how this installation runs the pods of jobs.
+        token_of: returns the token of the job with a uid.
+    """
+
+    def __init__(
+        self,
+        kube: Kube,
+        cache: ObjectCache,
+        services: JobServices,
+        platform: Platform,
+        *,
+        token_of: Callable[[str], str],
+    ) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._services = services
+        self._platform = platform
+        self._token_of = token_of
+        self._applied: dict[_Place, tuple[str, str]] = {}
+        self._secrets: dict[str, set[str]] = {}
+
+    async def act(self, job: LabelingJob, plan: Plan) -> None:
+        """Do what the plan says.
+
+        Raises:
+            NameTaken: an object of somebody else bears a child's name.
+            ApiError, ApiUnavailable: the API server refuses, or is away; acting again goes on where this stopped.
+        """
+        children = self._wanted(job, plan)
+        for child in children:
+            await self._have(job, child)
+        await self._remove_others(job, children)
+        await self._hold(job, is_wanted=plan.finalizer)
+        if plan.start is not None:
+            await self._services.start(job, plan.start)
+
+    async def _hold(self, job: LabelingJob, *, is_wanted: bool | None) -> None:
+        """Add the finalizer of the results, or take it away."""
+        metadata = job.metadata
+        if is_wanted is None or is_wanted == (FINALIZER in metadata.finalizers):
+            return
+        others = [each for each in metadata.finalizers if each != FINALIZER]
+        held = self._cache.job((metadata.namespace, metadata.name))
+        assert held is not None
+        change = {
+            "finalizers": [*others, FINALIZER] if is_wanted else others,
+            # Somebody else's finalizer that came meanwhile must not be lost.
+            "resourceVersion": held["metadata"]["resourceVersion"],
+        }
+        changed = await self._kube.merge(LABELING_JOB, metadata.namespace, metadata.name, {"metadata": change})
+        self._cache.put(LABELING_JOB, changed)
+
+    def forget(self, key: JobKey, uid: str) -> None:
+        """Forget what was applied for a job that is gone."""
+        self._secrets.pop(uid, None)
+        self._applied = {place: each for place, each in self._applied.items() if not _is_child(place, key)}
+
+    def _wanted(self, job: LabelingJob, plan: Plan) -> Sequence[Child]:
+        if plan.parts is None:
+            return ()
+        assert job.metadata.uid is not None
+        return build_children(job, plan.parts, self._platform, token=self._token_of(job.metadata.uid))
+
+    async def _have(self, job: LabelingJob, child: Child) -> None:
+        kind = kind_of(child.manifest)
+        if kind is SECRET:
+            await self._have_secret(job, child.manifest)
+            return
+        live = self._live(job, kind, child.manifest)
+        if live is not None and not _belongs_to(live, job):
+            # Left by a job of the same name that is gone; its successor waits until the name is free.
+            await self._remove(kind, live)
+            return
+        if kind is DEPLOYMENT:
+            await self._have_deployment(job, child, live)
+        else:
+            await self._have_object(job, kind, child.manifest, live)
+
+    async def _have_secret(self, job: LabelingJob, manifest: Mapping[str, Any]) -> None:
+        """Create the Secret once; the operator may not read it, and what stands is derived from the same uid."""
+        assert job.metadata.uid is not None
+        made = self._secrets.setdefault(job.metadata.uid, set())
+        if manifest["metadata"]["name"] in made:
+            return
+        with suppress(ApiConflict):  # a leader before this one made it
+            await self._kube.create(SECRET, manifest)
+        made.add(manifest["metadata"]["name"])
+
+    async def _have_deployment(self, job: LabelingJob, child: Child, live: Object | None) -> None:
+        wanted = child.replicas or 0
+        if live is None:
+            live = await self._born(job, child)
+            if live["spec"]["replicas"] == 0:
+                # From here on the scaler owns the field, so that applying the rest leaves it alone.
+                live = await self._kube.apply(DEPLOYMENT, _replicas_alone(child.manifest, wanted), manager=SCALER)
+                self._cache.put(DEPLOYMENT, live)
+        else:
+            live = await self._have_object(job, DEPLOYMENT, child.manifest, live)
+        if live["spec"]["replicas"] != wanted:
+            metadata = live["metadata"]
+            await self._kube.scale(DEPLOYMENT, metadata["namespace"], metadata["name"], wanted)
+
+    async def _born(self, job: LabelingJob, child: Child) -> Object:
+        """Apply a new Deployment without pods; the API server would give it one."""
+        manifest = {**child.manifest, "spec": {**child.manifest["spec"], "replicas": 0}}
+        return await self._have_object(job, DEPLOYMENT, manifest, None, digest=_digest(child.manifest))
+
+    async def _have_object(
+        self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any], live: Object | None, *, digest: str = ""
+    ) -> Object:
+        """Apply an object unless it stands as wanted, and return it as it stands."""
+        digest = digest or _digest(manifest)
+        metadata = manifest["metadata"]
+        place = (kind, metadata["namespace"], metadata["name"])
+        if live is not None and self._stands(place, manifest, live, digest=digest):
+            return live
+        marked = _marked(manifest, digest)
+        try:
+            applied = await self._kube.apply(kind, marked, is_forced=live is not None)
+        except ApiConflict as error:
+            if live is not None:
+                raise
+            return await self._found_unseen(job, kind, manifest, error)
+        self._applied[place] = (digest, _state(applied))
+        self._cache.put(kind, applied)
+        return applied
+
+    async def _found_unseen(
+        self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any], error: ApiConflict
+    ) -> Object:
+        """Return an object that no watch has shown yet, if it is this job's own."""
+        metadata = manifest["metadata"]
+        found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
+        if not _belongs_to(found, job):
+            raise NameTaken(
+                f"{kind.kind} {metadata['name']} exists and is not this job's: rename the job, or remove it"
+            ) from error
+        self._cache.put(kind, found)
+        return found
+
+    def _stands(self, place: _Place, manifest: Mapping[str, Any], live: Object, *, digest: str) -> bool:
+        if live["metadata"].get("deletionTimestamp"):
+            return True  # nothing can be done before it is gone, and then the watch tells
+        if live["metadata"].get("annotations", {}).get(APPLIED) != digest:
+            return False
+        # The server may write a value in another way ("0.5" as "500m"); what it made of ours is as good.
+        return _holds(live, manifest) or self._applied.get(place) == (digest, _state(live))
+
+    async def _remove_others(self, job: LabelingJob, children: Sequence[Child]) -> None:
+        """Delete the children that are not wanted any more."""
+        wanted = {(kind_of(child.manifest), child.manifest["metadata"]["name"]) for child in children}
+        for live in self._cache.children((job.metadata.namespace, job.metadata.name)):
+            kind = kind_of(live)
+            is_ours = _belongs_to(live, job) and not live["metadata"].get("deletionTimestamp")
+            if kind is not POD and is_ours and (kind, live["metadata"]["name"]) not in wanted:
+                await self._remove(kind, live)
+
+    async def _remove(self, kind: Kind, live: Object) -> None:
+        metadata = live["metadata"]
+        try:
+            await self._kube.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+        except (ApiNotFound, ApiConflict):
+            self._cache.remove(kind, live)  # gone already, and no watch has said so
+
+    def _live(self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
+        return self._cache.child((job.metadata.namespace, job.metadata.name), kind, manifest["metadata"]["name"])
+
+
+def _is_child(place: _Place, key: JobKey) -> bool:
+    _, namespace, name = place
+    return namespace == key[0] and (name == key[1] or name.startswith(f"{key[1]}-"))
+
+
+def _belongs_to(live: Object, job: LabelingJob) -> bool:
+    owners = live["metadata"].get("ownerReferences", ())
+    return any(owner.get("controller") and owner["uid"] == job.metadata.uid for owner in owners)
+
+
+def _replicas_alone(manifest: Mapping[str, Any], replicas: int) -> Object:
+    metadata = {name: manifest["metadata"][name] for name in ("name", "namespace")}
+    identity = {"apiVersion": manifest["apiVersion"], "kind": manifest["kind"], "metadata": metadata}
+    return {**identity, "spec": {"replicas": replicas}}
+
+
+def _marked(manifest: Mapping[str, Any], digest: str) -> Object:
+    metadata = manifest["metadata"]
+    annotations = {**metadata.get("annotations", {}), APPLIED: digest}
+    return {**manifest, "metadata": {**metadata, "annotations": annotations}}
+
+
+def _digest(manifest: Mapping[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _state(live: Object) -> str:
+    """Return what changes with every change of what people set; a kind without generations has only its version."""
+    metadata = live["metadata"]
+    return str(metadata.get("generation") or metadata["resourceVersion"])
+
+
+def _holds(live: Any, wanted: Any) -> bool:
+    """Tell whether an object has every field that is wanted, with the wanted value; it may have more."""
+    if isinstance(wanted, Mapping):
+        return isinstance(live, Mapping) and all(name in live and _holds(live[name], wanted[name]) for name in wanted)
+    if isinstance(wanted, list | tuple):
+        return (
+            isinstance(live, list)
+            and len(live) == len(wanted)
+            and all(_holds(has, wants) for has, wants in zip(live, wanted, strict=True))
+        )
+    return bool(live == wanted)

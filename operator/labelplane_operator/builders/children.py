@@ -1,0 +1,60 @@
+"""All objects of a job."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labelplane_api.job import LabelingJob
+from labelplane_operator.builders.deployments import build_deployment
+from labelplane_operator.builders.disruption import build_disruption_budget
+from labelplane_operator.builders.network import build_network_policy
+from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.service_account import build_service_account
+from labelplane_operator.builders.services import build_service
+from labelplane_operator.builders.token_secret import build_token_secret
+from labelplane_operator.builders.topology import build_workloads
+from labelplane_operator.parts import Part
+
+__all__ = ["Child", "build_children"]
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """One object that a job owns.
+
+    Attributes:
+        manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
+        replicas: the wanted pods of a Deployment; None for other kinds.
+    """
+
+    manifest: Mapping[str, Any] = field(repr=False)
+    replicas: int | None = None
+
+
+def build_children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> tuple[Child, ...]:
+    """Return the objects that a job has while these parts are up, in the order in which they are to be made.
+
+    Args:
+        job: a job of an API server; its status says the topology.
+        parts: the services that should be up. None is: all objects stay, no pod runs.
+        platform: the installation.
+        token: the job's token.
+
+    Raises:
+        ValueError: the job has no uid.
+    """
+    return tuple(_children(job, parts, platform, token=token))
+
+
+def _children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> Iterator[Child]:
+    # What a pod needs stands before it.
+    yield Child(build_service_account(job, platform))
+    yield Child(build_token_secret(job, platform, token=token))
+    yield Child(build_network_policy(job, platform))
+    yield Child(build_disruption_budget(job, platform))
+    workloads = build_workloads(job, parts, platform)
+    for workload in workloads:
+        if workload.has_service:
+            yield Child(build_service(job, workload, platform))
+    for workload in workloads:
+        yield Child(build_deployment(job, workload, platform), workload.replicas)

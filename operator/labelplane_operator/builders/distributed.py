@@ -1,0 +1,69 @@
+"""Profile Distributed: a Deployment a service, and workers of scoring that follow the queue."""
+
+from typing import Final
+
+from labelplane_api.job import LabelingJob
+from labelplane_operator.builders.connector import has_connector
+from labelplane_operator.builders.names import part_name
+from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.resources import Resources
+from labelplane_operator.builders.workloads import NO_OVERRIDE, Workload
+from labelplane_operator.parts import Part
+
+__all__ = ["distributed_workloads"]
+
+_AGGREGATION: Final = Resources(requests={"cpu": "500m", "memory": "2Gi"}, limits={"cpu": "2", "memory": "8Gi"})
+_SCORING: Final = Resources(requests={"cpu": "500m", "memory": "1Gi"}, limits={"cpu": "2", "memory": "4Gi"})
+_SCORING_WORKER: Final = Resources(requests={"cpu": "1", "memory": "1Gi"}, limits={"cpu": "2", "memory": "4Gi"})
+_DISTILLATION: Final = Resources(requests={"cpu": "2", "memory": "4Gi"}, limits={"cpu": "4", "memory": "16Gi"})
+
+
+def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> tuple[Workload, ...]:
+    """Return the workloads of all parts, those that are not wanted without a pod."""
+    images, overrides = platform.images, job.spec.pod_overrides
+    return (
+        Workload(
+            name=part_name(job, Part.AGGREGATION),
+            component=Part.AGGREGATION.value,
+            image=images.aggregation,
+            module="labelplane_aggregation",
+            resources=_AGGREGATION,
+            override=overrides.aggregation or NO_OVERRIDE,
+            replicas=int(Part.AGGREGATION in parts),
+            has_connector=has_connector(job),
+        ),
+        Workload(
+            name=part_name(job, Part.SCORING),
+            component=Part.SCORING.value,
+            image=images.scoring,
+            module="labelplane_scoring",
+            resources=_SCORING,
+            override=overrides.scoring or NO_OVERRIDE,
+            replicas=int(Part.SCORING in parts),
+        ),
+        Workload(
+            name=part_name(job, Part.SCORING_WORKER),
+            component=Part.SCORING_WORKER.value,
+            image=images.scoring,
+            module="labelplane_scoring.worker",
+            resources=_SCORING_WORKER,
+            override=overrides.scoring_worker or NO_OVERRIDE,
+            # What Score begins with; from there the depth of the queue decides.
+            replicas=max(1, job.spec.scaling.min_replicas)
+            if platform.has_queue and Part.SCORING_WORKER in parts
+            else 0,
+            has_service=False,
+            is_single=False,
+            # A shard is sized for 5 to 20 s.
+            drain_seconds=60,
+        ),
+        Workload(
+            name=part_name(job, Part.DISTILLATION),
+            component=Part.DISTILLATION.value,
+            image=images.distillation,
+            module="labelplane_distillation",
+            resources=_DISTILLATION,
+            override=overrides.distillation or NO_OVERRIDE,
+            replicas=int(Part.DISTILLATION in parts),
+        ),
+    )

@@ -1,0 +1,72 @@
+"""The pod templates of a job's Deployments: restricted, without rights on the API server, open to a few overrides."""
+
+from typing import Any, Final
+
+from labelplane_api.job import LabelingJob
+from labelplane_api.running import PodOverride
+from labelplane_operator.builders.containers import (
+    SCRATCH_VOLUME,
+    TOKEN_VOLUME,
+    connector_container,
+    service_container,
+)
+from labelplane_operator.builders.metadata import labels, queue_labels
+from labelplane_operator.builders.names import job_name, token_secret_name
+from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.storage import ca_volumes
+from labelplane_operator.builders.workloads import Workload
+
+__all__ = ["pod_template"]
+
+_LEAVE_SECONDS: Final = 15
+"""What a pod has, after its drain, to close its server and its connections."""
+
+
+def pod_template(job: LabelingJob, workload: Workload, platform: Platform) -> dict[str, Any]:
+    """Return the template of a workload's pods."""
+    own_labels = {**labels(job, workload.component), **queue_labels(job)}
+    containers = [service_container(job, workload, platform)]
+    if workload.has_connector:
+        containers.append(connector_container(job, platform))
+    return {
+        # The job's labels come first: a selector and a NetworkPolicy rest on ours.
+        "metadata": {"labels": {**workload.override.labels, **own_labels}},
+        "spec": {
+            "serviceAccountName": job_name(job),
+            "automountServiceAccountToken": False,
+            # A Service called labelplane would write variables named like our settings.
+            "enableServiceLinks": False,
+            # No user is named: the image has one, and some clusters give each namespace its own.
+            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+            "terminationGracePeriodSeconds": workload.drain_seconds + _LEAVE_SECONDS,
+            "containers": containers,
+            "volumes": _volumes(job),
+            **_image_pull_secrets(platform),
+            **_placement(job, workload.override),
+        },
+    }
+
+
+def _volumes(job: LabelingJob) -> list[dict[str, Any]]:
+    return [
+        {"name": SCRATCH_VOLUME, "emptyDir": {}},
+        {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
+        *ca_volumes(job.spec.storage),
+    ]
+
+
+def _image_pull_secrets(platform: Platform) -> dict[str, Any]:
+    names = platform.images.pull_secrets
+    return {"imagePullSecrets": [{"name": name} for name in names]} if names else {}
+
+
+def _placement(job: LabelingJob, override: PodOverride) -> dict[str, Any]:
+    """Return where the pod may run and before whom; what is not said is left to the cluster."""
+    fields = {
+        "nodeSelector": dict(override.node_selector),
+        "tolerations": [each.to_manifest() for each in override.tolerations],
+        "affinity": dict(override.affinity),
+        "priorityClassName": override.priority_class_name or job.spec.scheduling.priority_class_name,
+        "runtimeClassName": override.runtime_class_name,
+    }
+    return {name: value for name, value in fields.items() if value}

@@ -1,0 +1,55 @@
+"""Which topology a job has, and which of its Services answers for a stage."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from labelplane_api.job import LabelingJob
+from labelplane_api.running import Profile
+from labelplane_api.status import Stage
+from labelplane_operator.builders.distributed import distributed_workloads
+from labelplane_operator.builders.names import job_name, part_name, service_object_name
+from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.small import small_workloads
+from labelplane_operator.builders.workloads import Workload
+from labelplane_operator.parts import Part
+
+__all__ = ["build_workloads", "is_distributed", "service_name", "workload_name"]
+
+_PART_OF_STAGE: Final[Mapping[Stage, Part]] = {
+    Stage.PREPARE: Part.AGGREGATION,
+    Stage.VOTE: Part.AGGREGATION,
+    Stage.AGGREGATE: Part.AGGREGATION,
+    Stage.TRAIN: Part.DISTILLATION,
+    Stage.SCORE: Part.SCORING,
+    Stage.SELECT: Part.SCORING,
+    Stage.REVIEW: Part.AGGREGATION,
+    Stage.FINALIZE: Part.AGGREGATION,
+}
+
+
+def is_distributed(job: LabelingJob) -> bool:
+    """Whether the job's services have Deployments of their own; until Prepare has fixed it they have not."""
+    return job.status.profile is Profile.DISTRIBUTED
+
+
+def build_workloads(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> tuple[Workload, ...]:
+    """Return the Deployments that the job has in its topology."""
+    build = distributed_workloads if is_distributed(job) else small_workloads
+    return build(job, parts, platform)
+
+
+def service_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:
+    """Return the Service to call for a stage, or for a part as such, under the job's topology.
+
+    Raises:
+        ValueError: the part takes no calls.
+    """
+    if stage_or_part is Part.SCORING_WORKER:
+        raise ValueError("scoring workers take no calls: the scoring service answers for them")
+    return service_object_name(workload_name(job, stage_or_part))
+
+
+def workload_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:
+    """Return the Deployment whose pods run a stage, or are a part, under the job's topology."""
+    part = _PART_OF_STAGE[stage_or_part] if isinstance(stage_or_part, Stage) else stage_or_part
+    return part_name(job, part) if is_distributed(job) else job_name(job)

@@ -1,0 +1,38 @@
+"""Every read of one reconcile: the running operation, the inbox, and the children as the watches have shown them."""
+
+from labelplane_api.job import LabelingJob
+from labelplane_operator.cache import JobKey, ObjectCache
+from labelplane_operator.child_views import deployment_view, pod_view
+from labelplane_operator.history import is_finished
+from labelplane_operator.job_services import JobServices
+from labelplane_operator.kinds import DEPLOYMENT, POD
+from labelplane_operator.observed import Observed, Problem
+from labelplane_operator.policies.deletion import is_being_deleted
+from labelplane_operator.policies.pod_problems import find_problem
+from labelplane_operator.service_calls import ServiceUnavailable
+
+__all__ = ["Observer"]
+
+
+class Observer:
+    """Reads a job's world."""
+
+    def __init__(self, cache: ObjectCache, services: JobServices) -> None:
+        self._cache = cache
+        self._services = services
+
+    async def observe(self, job: LabelingJob) -> Observed:
+        """Return what is the case now. It never fails: what could not be reached is part of the answer."""
+        if is_being_deleted(job.metadata) or is_finished(job.status) or job.spec.run.suspend:
+            return Observed()
+        problem = self._problem((job.metadata.namespace, job.metadata.name))
+        try:
+            operation = await self._services.operation(job)
+            inbox = await self._services.inbox(job) if job.status.prepare is not None else None
+        except ServiceUnavailable as error:
+            return Observed(unavailable=str(error), problem=problem)
+        return Observed(operation=operation, inbox=inbox, problem=problem)
+
+    def _problem(self, key: JobKey) -> Problem | None:
+        pods = [pod_view(each) for each in self._cache.children(key, POD)]
+        return find_problem(pods, [deployment_view(each) for each in self._cache.children(key, DEPLOYMENT)])

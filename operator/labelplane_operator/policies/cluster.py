@@ -1,0 +1,68 @@
+"""What is right on one machine and cannot be on a cluster, or is wrong where the API server does not look."""
+
+from collections.abc import Iterator
+
+from labelplane_api.job import LabelingJob
+from labelplane_operator.builders.connector import crowd_json
+from labelplane_operator.builders.variables import can_be_told
+from labelplane_operator.policies.overrides import override_refusals
+
+__all__ = ["refusals"]
+
+LARGEST_CROWD_BYTES = 100_000
+"""Linux takes 128 KiB in one environment variable."""
+
+
+def refusals(job: LabelingJob) -> tuple[str, ...]:
+    """Return why a job cannot run on a cluster until its spec changes, each with field, reason and remedy.
+
+    Empty for a job that can. The reason of the condition is SpecInvalid.
+    """
+    return (*_folders(job), *_texts(job), *_crowd(job), *override_refusals(job.spec.pod_overrides))
+
+
+def _folders(job: LabelingJob) -> Iterator[str]:
+    spec = job.spec
+    files = spec.sources.humans.files if spec.sources.humans else None
+    addresses = {
+        "spec.dataset.uri": spec.dataset.uri,
+        "spec.storage.uri": spec.storage.uri,
+        "spec.sources.humans.files.uri": files.uri if files else None,
+    }
+    for field, address in addresses.items():
+        if address is not None and "://" not in address:
+            yield f'{field}: "{address}" is a folder of one machine, which no pod can reach: give s3://bucket/prefix'
+
+
+def _texts(job: LabelingJob) -> Iterator[str]:
+    dataset, storage = job.spec.dataset, job.spec.storage
+    files = job.spec.sources.humans.files if job.spec.sources.humans else None
+    texts = {
+        "spec.dataset.uri": dataset.uri,
+        "spec.dataset.idField": dataset.id_field,
+        "spec.dataset.truthField": dataset.truth_field,
+        "spec.storage.uri": storage.uri,
+        "spec.storage.region": storage.region,
+        "spec.sources.humans.files.uri": files.uri if files else None,
+    }
+    for field, text in texts.items():
+        if text is not None and not can_be_told(text):
+            yield f"{field}: holds a character that no pod can be told: rename it"
+
+
+def _crowd(job: LabelingJob) -> Iterator[str]:
+    crowd = job.spec.sources.humans.simulated if job.spec.sources.humans else None
+    if crowd is None:
+        return
+    dataset = job.spec.dataset
+    needed = {"index": dataset.index, "idField": dataset.id_field, "truthField": dataset.truth_field}
+    if missing := [f"spec.dataset.{name}" for name, value in needed.items() if value is None]:
+        yield (
+            "spec.sources.humans.simulated: on a cluster the crowd reads the truth from a table with ids: "
+            f"set {', '.join(missing)}"
+        )
+    if len(crowd_json(crowd).encode()) > LARGEST_CROWD_BYTES:
+        yield (
+            f"spec.sources.humans.simulated.annotators: has more than {LARGEST_CROWD_BYTES:,} bytes, the most that a "
+            "pod is told: give accuracy in place of confusion, or fewer groups"
+        )

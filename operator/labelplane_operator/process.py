@@ -1,0 +1,222 @@
+"""The operator as a process: probes at once, the Lease, then watches and workers until it is lost or SIGTERM comes."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import kopf
+from prometheus_client import REGISTRY
+
+from labelplane_operator.act import Actor
+from labelplane_operator.builders import Images, Platform
+from labelplane_operator.cache import JobKey, ObjectCache
+from labelplane_operator.election import Election, LeaseSettings
+from labelplane_operator.handlers import WATCHED, Watches, kopf_settings
+from labelplane_operator.job_services import JobServices
+from labelplane_operator.kinds import DEPLOYMENT
+from labelplane_operator.kube import Kube, open_client
+from labelplane_operator.metrics import JobCollector, OperatorMetrics
+from labelplane_operator.observe import Observer
+from labelplane_operator.probes import ProbeServer
+from labelplane_operator.reconciler import Reconciler
+from labelplane_operator.requests import Installation
+from labelplane_operator.service_channels import ServiceChannels
+from labelplane_operator.settings import OperatorSettings
+from labelplane_operator.sweeps import Sweeps
+from labelplane_operator.tokens import job_token
+from labelplane_operator.workers import Workers
+from labelplane_operator.workqueue import WorkQueue
+
+__all__ = ["LOST_LEASE", "run_operator"]
+
+_log = logging.getLogger(__name__)
+
+LOST_LEASE = 75
+"""Exit code of a leader that could not renew its Lease (EX_TEMPFAIL): the kubelet starts it again, as a stand-by."""
+
+WATCHES_ENDED = 70
+"""Exit code when the watches have ended by themselves (EX_SOFTWARE)."""
+
+_STUCK_SECONDS = 300.0
+"""A reconcile that takes longer than this is stuck: every call in it has a shorter timeout."""
+_SETTLE_QUIET_SECONDS = 0.5
+_SETTLE_MOST_SECONDS = 15.0
+
+
+def run_operator(settings: OperatorSettings) -> int:
+    """Run until SIGTERM or SIGINT and return the exit code; a lost Lease ends the process at once."""
+    logging.basicConfig(
+        level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    for name in ("kopf", "aiohttp.access"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    key = settings.read_installation_key()
+    return asyncio.run(_Operator(settings, key).run())
+
+
+class _Operator:
+    """One process: what lives as long as it does."""
+
+    def __init__(self, settings: OperatorSettings, key: bytes) -> None:
+        self._settings = settings
+        self._token_of = partial(job_token, key)
+        self._metrics = OperatorMetrics(REGISTRY)
+        self._cache = ObjectCache()
+        self._queue: WorkQueue[JobKey] = WorkQueue()
+        self._stopping = asyncio.Event()
+        self._have_watches_ended = False
+        self._kube: Kube | None = None
+        self._election: Election | None = None
+
+    async def run(self) -> int:
+        """Serve the probes, wait for the Lease, act; return the exit code after a graceful stop."""
+        self._heed_signals()
+        REGISTRY.register(JobCollector(self._cache.jobs, self._replicas))
+        probes = ProbeServer(self._problem, REGISTRY)
+        await probes.start(health_port=self._settings.health_port, metrics_port=self._settings.metrics_port)
+        async with open_client() as client:
+            self._kube = Kube(client, may_write=self._may_write, count=self._metrics.requested)
+            self._election = Election(self._kube, self._lease(), monotonic=time.monotonic, now=_now)
+            epoch = await self._until_stopped(self._election.acquire())
+            if epoch is not None:
+                await self._lead(self._kube, self._election, epoch)
+        await probes.stop()
+        return WATCHES_ENDED if self._have_watches_ended else 0
+
+    async def _lead(self, kube: Kube, election: Election, epoch: int) -> None:
+        _log.info("leads with epoch %d", epoch)
+        self._metrics.is_leader.set(1)
+        keeper = asyncio.create_task(self._keep_lease(election))
+        channels = ServiceChannels(self._settings.service_address)
+        workers = Workers(self._queue, self._reconciler(kube, channels, epoch).reconcile, self._metrics)
+        async with self._watching(kube), workers.running(self._settings.workers):
+            await self._stopping.wait()
+            _log.info("stops: reconciles that run are finished")
+        keeper.cancel()
+        await channels.close_all()
+        await election.release()
+
+    async def _keep_lease(self, election: Election) -> None:
+        await election.keep()
+        # Another leader may act by now, so nothing may be tidied up here.
+        _log.error("the Lease is lost: this process ends")
+        logging.shutdown()
+        os._exit(LOST_LEASE)
+
+    def _reconciler(self, kube: Kube, channels: ServiceChannels, epoch: int) -> Reconciler:
+        services = JobServices(self._cache, channels, token_of=self._token_of, wake=self._queue.add)
+        return Reconciler(
+            kube,
+            self._cache,
+            Observer(self._cache, services),
+            Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
+            services,
+            installation=Installation(self._settings.installation, epoch, is_cluster=True),
+            metrics=self._metrics,
+            now=_now,
+        )
+
+    # -- watches ------------------------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def _watching(self, kube: Kube) -> AsyncIterator[None]:
+        """Run the watches; yield when their first lists are in."""
+        sweeps = Sweeps(kube, self._cache, self._queue, namespaces=self._settings.namespaces)
+        watches = Watches(self._cache, self._queue, relisted=sweeps.request)
+        stop = asyncio.Event()
+        tasks = await kopf.spawn_tasks(
+            registry=watches.registry(),
+            settings=kopf_settings(),
+            namespaces=self._settings.namespaces,
+            clusterwide=not self._settings.namespaces,
+            stop_flag=stop,
+        )
+        self._heed_signals()  # kopf has put its own in their place
+        running = asyncio.create_task(kopf.run_tasks(tasks, ignored=asyncio.all_tasks()))
+        running.add_done_callback(self._watches_ended)
+        try:
+            await watches.settle(quiet_seconds=_SETTLE_QUIET_SECONDS, most_seconds=_SETTLE_MOST_SECONDS)
+            resync = asyncio.create_task(sweeps.every(self._settings.resync_seconds, WATCHED))
+            yield
+            resync.cancel()
+        finally:
+            stop.set()
+            await asyncio.wait({running})
+
+    def _watches_ended(self, running: "asyncio.Task[None]") -> None:
+        """Stop the process when the watches have ended by themselves: a new one begins with new ones."""
+        if not self._stopping.is_set():
+            error = None if running.cancelled() else running.exception()
+            _log.error("the watches have ended (%s): this process ends too", error or "for no known reason")
+            self._have_watches_ended = True
+        self._stopping.set()
+
+    # -- what it is made of -------------------------------------------------------------------------------------------
+
+    def _lease(self) -> LeaseSettings:
+        settings = self._settings
+        return LeaseSettings(
+            namespace=settings.pod_namespace,
+            name=settings.lease_name,
+            holder=f"{settings.pod_name}_{os.getpid()}_{time.time_ns()}",
+            duration_seconds=settings.lease_duration_seconds,
+            renew_deadline_seconds=settings.renew_deadline_seconds,
+            retry_period_seconds=settings.retry_period_seconds,
+        )
+
+    def _platform(self) -> Platform:
+        settings = self._settings
+        images = Images(
+            small=settings.image_small,
+            aggregation=settings.image_aggregation,
+            scoring=settings.image_scoring,
+            distillation=settings.image_distillation,
+            review=settings.image_review,
+            pull_policy=settings.image_pull_policy,
+            pull_secrets=settings.pull_secrets,
+        )
+        return Platform(images=images, installation=settings.installation, namespace=settings.pod_namespace)
+
+    def _may_write(self) -> bool:
+        return self._election is not None and self._election.is_leader()
+
+    async def _problem(self) -> str:
+        """Return why the kubelet should start this process again; empty while it should not."""
+        seconds = self._queue.longest_work_seconds()
+        if seconds <= _STUCK_SECONDS or self._kube is None or not await self._kube.is_alive():
+            return ""
+        return f"a reconcile has been running for {seconds:.0f} s while the API server answers"
+
+    def _replicas(self, namespace: str, name: str) -> int:
+        deployments = self._cache.children((namespace, name), DEPLOYMENT)
+        return sum(int(each["spec"].get("replicas") or 0) for each in deployments)
+
+    # -- signals ------------------------------------------------------------------------------------------------------
+
+    def _heed_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for each in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(each, self._stopping.set)
+
+    async def _until_stopped(self, acquiring: Coroutine[Any, Any, int]) -> int | None:
+        """Return what the election gives, None when the process is to stop first."""
+        work = asyncio.create_task(acquiring)
+        stopping = asyncio.create_task(self._stopping.wait())
+        await asyncio.wait({work, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if work.done():
+            return work.result()
+        work.cancel()
+        return None
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

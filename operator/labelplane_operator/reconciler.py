@@ -1,0 +1,177 @@
+"""One reconcile: observe, plan, act, write the status, tell people. Level-triggered: doing it twice changes nothing."""
+
+import logging
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from labelplane_api.conditions import Reason
+from labelplane_api.errors import SpecInvalidError
+from labelplane_api.job import LabelingJob
+from labelplane_api.metadata import ObjectMeta
+from labelplane_api.status import LabelingJobStatus
+from labelplane_api.validation import validate_job
+from labelplane_operator.act import Actor
+from labelplane_operator.cache import JobKey, ObjectCache
+from labelplane_operator.errors import ApiConflict, ApiError, ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
+from labelplane_operator.job_events import event_manifest
+from labelplane_operator.job_services import JobServices
+from labelplane_operator.kinds import EVENT, LABELING_JOB
+from labelplane_operator.kube import Kube
+from labelplane_operator.metrics import OperatorMetrics
+from labelplane_operator.observe import Observer
+from labelplane_operator.observed import Observed, OperationState, Problem
+from labelplane_operator.plan import Plan, make_plan, plan_for_invalid, plan_when_blocked
+from labelplane_operator.requests import Installation
+
+__all__ = ["Reconciler"]
+
+_log = logging.getLogger(__name__)
+
+PROGRESS_SECONDS = 10.0
+"""How often a status is written when nothing but the progress of the running operation has changed."""
+
+Object = dict[str, Any]
+
+
+class Reconciler:
+    """Reconciles any job, by its key."""
+
+    def __init__(
+        self,
+        kube: Kube,
+        cache: ObjectCache,
+        observer: Observer,
+        actor: Actor,
+        services: JobServices,
+        *,
+        installation: Installation,
+        metrics: OperatorMetrics,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._kube = kube
+        self._cache = cache
+        self._observer = observer
+        self._actor = actor
+        self._services = services
+        self._installation = installation
+        self._metrics = metrics
+        self._now = now
+        self._uids: dict[JobKey, str] = {}
+        self._written: dict[str, datetime] = {}
+
+    async def reconcile(self, key: JobKey) -> float | None:
+        """Bring one job a step on; return when to look again, in seconds, or None when only a change matters.
+
+        Raises:
+            OperatorError: something outside is away or refuses; trying again later is right.
+        """
+        manifest = self._cache.job(key)
+        await self._forget_others(key, manifest)
+        if manifest is None:
+            return None
+        try:
+            job = validate_job(manifest)
+        except SpecInvalidError as error:
+            plan = plan_for_invalid(_status(manifest), _texts(error), metadata=_metadata(manifest), now=self._now())
+        else:
+            observed = await self._observer.observe(job)
+            plan = make_plan(job, observed, installation=self._installation, now=self._now())
+            self._count(job, observed)
+            await self._act(manifest, job, plan)
+        await self._settle(manifest, plan)
+        return plan.requeue_after_seconds
+
+    async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
+        """Act on the plan; what only people can mend is told in the status, and tried again all the same."""
+        try:
+            await self._actor.act(job, plan)
+        except NameTaken as error:
+            problem = Problem(Reason.NAME_TAKEN, str(error))
+        except (ApiForbidden, ApiInvalid) as error:
+            problem = Problem(Reason.CHILD_REFUSED, f"the API server refuses an object of this job: {error}")
+        else:
+            return
+        await self._settle(manifest, plan_when_blocked(job, plan, problem, now=self._now()))
+        raise Blocked(problem.message)
+
+    async def _settle(self, manifest: Object, plan: Plan) -> None:
+        """Write what the plan says of the object itself: its status, then its events, and at last its end."""
+        await self._write_status(manifest, plan.status)
+        await self._tell(manifest, plan)
+        if plan.delete_job:
+            metadata = manifest["metadata"]
+            await self._kube.delete(LABELING_JOB, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+
+    async def _forget_others(self, key: JobKey, manifest: Object | None) -> None:
+        """Forget the object that bore this key before, when it is gone or has a successor."""
+        uid = manifest["metadata"]["uid"] if manifest else ""
+        before = self._uids.get(key, uid)
+        if before and before != uid:
+            self._actor.forget(key, before)
+            self._written.pop(before, None)
+            await self._services.forget(before)
+        if uid:
+            self._uids[key] = uid
+        else:
+            self._uids.pop(key, None)
+
+    async def _write_status(self, manifest: Object, status: LabelingJobStatus) -> None:
+        """Write the status once, and only when it differs."""
+        uid, before = manifest["metadata"]["uid"], _status(manifest)
+        if status == before or self._is_too_soon(uid, before, status):
+            return
+        fields = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        try:
+            written = await self._kube.replace_status(LABELING_JOB, {**manifest, "status": fields})
+        except ApiNotFound:
+            self._cache.remove(LABELING_JOB, manifest)
+            return
+        self._written[uid] = self._now()
+        self._cache.put(LABELING_JOB, written)
+
+    def _is_too_soon(self, uid: str, before: LabelingJobStatus, after: LabelingJobStatus) -> bool:
+        last = self._written.get(uid)
+        is_recent = last is not None and self._now() - last < timedelta(seconds=PROGRESS_SECONDS)
+        return is_recent and _without_progress(before) == _without_progress(after)
+
+    async def _tell(self, manifest: Object, plan: Plan) -> None:
+        """Make the plan's events; one that cannot be made is not worth a failed reconcile."""
+        metadata = _metadata(manifest)
+        for event in plan.events:
+            try:
+                await self._kube.create(EVENT, event_manifest(metadata, event, now=self._now()))
+            except ApiConflict:
+                continue  # told before
+            except ApiError as error:
+                _log.warning("%s/%s: an event was lost: %s", metadata.namespace, metadata.name, error)
+
+    def _count(self, job: LabelingJob, observed: Observed) -> None:
+        view, named = observed.operation, job.status.operation
+        if view is not None and named is not None and view.state is not OperationState.RUNNING:
+            self._metrics.operation_ended(named.stage.value, outcome=view.state.value)
+
+
+def _status(manifest: Object) -> LabelingJobStatus:
+    """Return the status that an object has; one that cannot be read counts as none, and is written anew."""
+    try:
+        return LabelingJobStatus.model_validate(manifest.get("status", {}))
+    except ValidationError:
+        return LabelingJobStatus()
+
+
+def _metadata(manifest: Object) -> ObjectMeta:
+    return ObjectMeta.model_validate(manifest["metadata"])
+
+
+def _texts(error: SpecInvalidError) -> list[str]:
+    return [problem.message for problem in error.problems]
+
+
+def _without_progress(status: LabelingJobStatus) -> LabelingJobStatus:
+    if status.operation is None:
+        return status
+    operation = status.operation.model_copy(update={"done": 0, "total": 0, "unit": "", "started_at": None})
+    return status.model_copy(update={"operation": operation})
