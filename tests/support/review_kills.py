@@ -23,7 +23,13 @@ async def label_while_it_is_killed(folder: Path, *, kills: int, people: int, see
     run = await asyncio.to_thread(ReviewRun, job_file)
     runs, stop = [run], asyncio.Event()
     crowd = [
-        LoadPerson(f"person-{n}", lambda: runs[-1].link, "texts", CLASSES[n % 3], lambda: rng.uniform(0.02, 0.2))
+        LoadPerson(
+            f"person-{n}",
+            lambda: runs[-1].link,
+            "texts",
+            lambda item: CLASSES[int(item[1:]) % 3],
+            lambda: rng.uniform(0.02, 0.2),
+        )
         for n in range(people)
     ]
     try:

@@ -16,12 +16,12 @@ IDLE_SECONDS = 0.3
 
 @dataclass
 class LoadPerson:
-    """One person with a browser: `acknowledged` is what the server has confirmed, answer by vote id."""
+    """One person with a browser: `acknowledged` is what the server has confirmed, item and name by vote id."""
 
     name: str
     link: Callable[[], str]
     job: str
-    answer: str
+    answer: Callable[[str], str]
     pause: Callable[[], float]
     acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
     set_aside: list[str] = field(default_factory=list)
@@ -52,12 +52,16 @@ class LoadPerson:
             self.seen.append(task["item"])
             await asyncio.sleep(self.pause())
             vote_id = uuid.uuid4().hex
-            vote = {"id": vote_id, "item": task["item"], "answer": self.answer, "lease": task["lease"]}
+            vote = {"id": vote_id, "item": task["item"], "answer": self.answer(task["item"]), "lease": task["lease"]}
             answer = await self._until_answered("votes", {"votes": [vote]}, self.vote_seconds)
             if answer["set_aside"]:
                 self.set_aside.append(vote_id)
             else:
                 self.acknowledged[vote_id] = (task["item"], self.name)
+
+    async def comment(self, item: str, text: str) -> None:
+        """Leave a remark on an item."""
+        await self._until_answered("comments", {"id": uuid.uuid4().hex, "item": item, "text": text}, [])
 
     async def _enter(self) -> None:
         async with self._session.get(self.link()) as response:

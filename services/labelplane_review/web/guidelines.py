@@ -7,7 +7,7 @@ __all__ = ["guidelines_html"]
 
 
 def guidelines_html(text: str) -> Markup:
-    """Return Markdown (CommonMark with tables) as HTML; tags in it are shown as text, and pictures as their words."""
+    """Return Markdown (CommonMark with tables) as HTML; tags in it are shown as text, pictures as links."""
     parser = (
         MarkdownIt("commonmark", {"html": False, "linkify": False})
         .enable("table")
