@@ -50,9 +50,15 @@ class LoadPerson:
                 continue
             task = tasks[0]
             self.seen.append(task["item"])
-            await asyncio.sleep(self.pause())
-            vote_id = uuid.uuid4().hex
-            vote = {"id": vote_id, "item": task["item"], "answer": self.answer(task["item"]), "lease": task["lease"]}
+            await asyncio.sleep(pause := self.pause())
+            vote_id, said = uuid.uuid4().hex, self.answer(task["item"])
+            vote = {
+                "id": vote_id,
+                "item": task["item"],
+                "answer": said,
+                "lease": task["lease"],
+                "lead_seconds": pause,
+            }
             answer = await self._until_answered("votes", {"votes": [vote]}, self.vote_seconds)
             if answer["set_aside"]:
                 self.set_aside.append(vote_id)

@@ -154,7 +154,8 @@ def _listen(wanted: int | None, *, before: int) -> socket.socket:
         try:
             return socket.create_server((HOST, wanted))
         except OSError as error:
-            raise CliError(f"--port {wanted}: {error.strerror}: choose another, or leave --port out") from error
+            why = os.strerror(error.errno or 0)  # `strerror` of the error itself repeats the address
+            raise CliError(f"--port {wanted}: {why}: choose another, or leave --port out") from error
     try:
         return socket.create_server((HOST, before))
     except OSError:

@@ -93,7 +93,7 @@ def test_conditions_say_how_it_stands_and_why(kind: str, status: str, want: str)
 
 
 def test_cost_is_beside_its_bounds() -> None:
-    job = make_job().having("spec.budget", {"votes": 90, "money": 5.0}).build()
+    job = make_job().with_humans(price_per_vote=0.1).having("spec.budget", {"votes": 90, "money": 5.0}).build()
     cost = job_view(job, COUNTS, [])["cost"]
     assert (cost["votes_budget"], cost["money_budget"], cost["money"], cost["currency"]) == (90, 5.0, 0.0, "USD")
 

@@ -296,7 +296,7 @@ function search() {
 }
 
 function clearSearch() {
-  if (document.activeElement === $("search")) $("viewer").focus();
+  if (document.activeElement === $("search")) $("search").blur();
   if (!$("search").value) return;
   $("search").value = "";
   search();
@@ -372,8 +372,10 @@ function buildHelp() {
 
 function onKey(event) {
   state.touchedAt = Date.now();
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || document.querySelector("dialog[open]")) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
   if (event.target === $("search")) { onSearchKey(event); return; }
+  if ([document.body, $("viewer")].includes(event.target) && viewer.onKey(event)) return;
+  if (event.repeat) return;
   if (event.target.matches("input, textarea") || !$("keys-on").checked) return;
   if (classKeys.has(event.key)) { event.preventDefault(); answer(classKeys.get(event.key)); return; }
   const isOnControl = event.target.matches("button, a, summary");
@@ -385,7 +387,7 @@ function onKey(event) {
 
 function onSearchKey(event) {
   const [first] = visibleClasses();
-  if (event.key === "Escape") { event.preventDefault(); $("search").value = ""; search(); $("viewer").focus(); }
+  if (event.key === "Escape") { event.preventDefault(); $("search").value = ""; search(); $("search").blur(); }
   if (event.key === "Enter" && first && $("search").value.trim()) { event.preventDefault(); answer(first.dataset.name); }
   if (event.key === "ArrowDown" && first) { event.preventDefault(); first.focus(); }
 }
@@ -414,6 +416,5 @@ $("comment-form").addEventListener("submit", onComment);
 setInterval(() => {
   if (state.queue.length && Date.now() - state.touchedAt < IDLE_MS) refill({ renew: true });
 }, RENEW_MS);
-$("viewer").focus({ preventScroll: true });
 outbox.tell();
 if (outbox.size) outbox.kick(); else refill();

@@ -14,7 +14,6 @@ export class Viewer {
     frame.addEventListener("pointermove", (event) => this.onMove(event));
     for (const name of ["pointerup", "pointercancel"]) frame.addEventListener(name, (event) => this.onUp(event));
     frame.addEventListener("dblclick", () => this.fit());
-    frame.addEventListener("keydown", (event) => this.onKey(event));
     new ResizeObserver(() => this.fit()).observe(frame);
   }
 
@@ -113,10 +112,15 @@ export class Viewer {
     if (!this.pointers.size) this.frame.classList.remove("is-panning");
   }
 
+  // Arrow keys move an image and scroll a text; true when the key was one of them.
   onKey(event) {
-    if (event.ctrlKey || event.metaKey || event.altKey || !this.isImage) return;
     const step = 60;
     const moves = { ArrowLeft: [step, 0], ArrowRight: [-step, 0], ArrowUp: [0, step], ArrowDown: [0, -step] };
-    if (moves[event.key]) { this.move(...moves[event.key]); event.preventDefault(); }
+    const move = moves[event.key];
+    if (!move || event.ctrlKey || event.metaKey || event.altKey) return false;
+    if (this.isImage) this.move(...move);
+    else this.frame.scrollBy(-move[0], -move[1]);
+    event.preventDefault();
+    return true;
   }
 }
