@@ -2,7 +2,7 @@
 
 A real `labelplane run --review` serves a job of texts; the people are another process's HTTP clients, each with its own
 cookie and connection. Paced people think 1 to 3 s about an item; hurried ones not at all, which measures throughput.
-Every vote is on the disk (fsync) before it is acknowledged. Loads of the machine are reported beside the figures.
+Every vote is on the disk (fsync) before it is acknowledged. The machine's load and a bare fsync are reported beside it.
 
     python tests/bench/bench_review.py [--json OUT] [--people 50] [--seconds 30]
 """
@@ -60,6 +60,19 @@ def figures(crowd: list[LoadPerson], seconds: float) -> dict[str, Any]:
     return found
 
 
+def bare_fsync(folder: Path, count: int = 100) -> dict[str, float]:
+    """How long a file of a vote's size takes to reach this disk: the least that a confirmation costs."""
+    seconds = []
+    for number in range(count):
+        began = time.perf_counter()
+        with (folder / f"fsync-{number}").open("wb") as file:
+            file.write(bytes(300))
+            file.flush()
+            os.fsync(file.fileno())
+        seconds.append(time.perf_counter() - began)
+    return {f"fsync_p{round(100 * share)}_ms": round(1000 * quantile(seconds, share), 1) for share in (0.5, 0.95)}
+
+
 def measure(people: int, seconds: float) -> dict[str, Any]:
     """Paced people, then hurried ones, on one server."""
     rng = random.Random(0)
@@ -72,7 +85,7 @@ def measure(people: int, seconds: float) -> dict[str, Any]:
             for group, pause in (("paced", lambda: rng.uniform(1.0, 3.0)), ("hurried", lambda: 0.0)):
                 began = time.perf_counter()
                 crowd = asyncio.run(label(run.link, pause, people=people, seconds=seconds, group=group))
-                found[group] = figures(crowd, time.perf_counter() - began)
+                found[group] = figures(crowd, time.perf_counter() - began) | bare_fsync(Path(folder))
             found["load_after"] = os.getloadavg()[0]
     return found
 
