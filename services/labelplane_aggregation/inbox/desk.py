@@ -86,12 +86,12 @@ class Desk:
     # -- tasks ----------------------------------------------------------------------------------------------------
 
     async def lease(self, annotator: str, *, count: int, seconds: float, holding: Sequence[str]) -> HandedOut:
-        """Renew what a person holds and hand out up to `count` tasks more; none before people are asked anything."""
+        """Renew what a person holds, take back what they do not name, and hand out up to `count` tasks more."""
         ledger, signer, now = await self._inbox.ledger(), await self._signer(), self._parts.clock.now()
         until = now + timedelta(seconds=seconds)
         renewed: list[Renewed] = []
         lost: list[str] = []
-        in_hand: set[str] = set()
+        in_hand: dict[int, str] = {}
         for lease_id in holding:
             lease = signer.lease(lease_id)
             if lease is None or not self._can_hold(lease, annotator, ledger, now=now):
@@ -99,9 +99,11 @@ class Desk:
                 continue
             lease = replace(lease, until=until)
             self._leases.hold(lease)
-            in_hand.add(ledger.task(lease.number).item_id)
+            in_hand[lease.number] = ledger.task(lease.number).item_id
             renewed.append(Renewed(lease_id, signer.lease_id(lease), until))
-        chosen, passed_over = choose_tasks(ledger, self._leases, annotator, count=count, in_hand=in_hand, now=now)
+        self._leases.keep(in_hand, annotator)
+        items = set(in_hand.values())
+        chosen, passed_over = choose_tasks(ledger, self._leases, annotator, count=count, in_hand=items, now=now)
         tasks = [
             self._hand_out(Lease(task.number, annotator, until), task, signer, missing=ledger.missing(task.number))
             for task in chosen

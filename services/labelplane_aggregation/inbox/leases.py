@@ -16,21 +16,36 @@ class Leases:
 
     def __init__(self) -> None:
         self._until: dict[int, dict[str, datetime]] = defaultdict(dict)
+        self._held: dict[str, set[int]] = defaultdict(set)
 
     def hold(self, lease: Lease) -> None:
         """Let a lease hold, in place of one of the same person and task."""
         self._until[lease.number][lease.annotator] = lease.until
+        self._held[lease.annotator].add(lease.number)
 
     def release(self, number: int, annotator: str) -> None:
         """Let a lease hold no more."""
-        self._until[number].pop(annotator, None)
-        if not self._until[number]:
-            del self._until[number]
+        if number in self._until:
+            self._until[number].pop(annotator, None)
+            if not self._until[number]:
+                del self._until[number]
+        self._held[annotator].discard(number)
+        if not self._held[annotator]:
+            del self._held[annotator]
+
+    def keep(self, numbers: Container[int], annotator: str) -> None:
+        """Let a person hold these tasks alone."""
+        for number in [number for number in self._held.get(annotator, ()) if number not in numbers]:
+            self.release(number, annotator)
 
     def others(self, number: int, annotator: str, *, now: datetime) -> int:
-        """Return how many other people hold a task."""
+        """Return how many other people hold a task, and forget the leases on it that have run out."""
         holders = self._until.get(number)
-        return sum(until > now and name != annotator for name, until in holders.items()) if holders else 0
+        if not holders:
+            return 0
+        for name in [name for name, until in holders.items() if until <= now]:
+            self.release(number, name)
+        return len(holders) - (annotator in holders)
 
 
 def choose_tasks(

@@ -123,6 +123,15 @@ async def test_a_page_that_forgot_its_tasks_gets_them_again(world: World) -> Non
     assert items(await lease(service, "ann", 2)) == items(await lease(service, "ann", 2)) == ITEMS[:2]
 
 
+async def test_what_a_person_does_not_name_is_given_back(world: World) -> None:
+    service = await desk(world)
+    first = (await lease(service, "ann", 6)).tasks
+    assert items(await lease(service, "bob")) == []
+    await lease(service, "ann", 0, holding=[each.lease_id for each in first[:2]])
+    assert items(await lease(service, "bob", 6)) == ITEMS[2:]
+    assert (await answer(service, "ann", first[5], "1")).accepted == 1  # its lease has not run out
+
+
 async def test_a_lease_that_ran_out_gives_the_task_to_others(world: World) -> None:
     time = FakeClock()
     service = await desk(world, time=time)

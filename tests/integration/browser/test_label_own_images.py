@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from page_visit import PageVisit
-from review_run import journal, live_answers, review_run, write_images
+from review_run import journal, live_answers, review_run, write_images, write_text_job
 
 pytestmark = pytest.mark.browser
 
@@ -119,3 +119,22 @@ def test_the_job_page_shows_rounds_people_and_doubtful_items_live(browser: Any, 
         assert watching.locator("#people tr").count() == 1
         assert "20" in watching.locator("#people tr").inner_text()
         assert watching.locator("#doubtful img").first.evaluate("(image) => image.decode().then(() => true)")
+
+
+def test_the_page_says_when_the_job_is_complete_and_what_it_waits_for_before(browser: Any, tmp_path: Path) -> None:
+    job_file = write_text_job(tmp_path, [f"text {n}" for n in range(12)], classes=["cat", "dog"], batch=6)
+    text = job_file.read_text(encoding="utf-8")
+    job_file.write_text(text.replace("votesPerItem: 1", "votesPerItem: 2").replace("votes: 6", "votes: 12"))
+    with review_run(job_file) as run:
+        for name in ("Ada", "Ben"):
+            with PageVisit(browser, run.link) as visit:
+                visit.page.locator("#open-name").click()
+                visit.page.locator("#name-input").fill(name)
+                with visit.page.expect_navigation():
+                    visit.page.keyboard.press("Enter")
+                for number in range(6):
+                    visit.item()
+                    visit.press("1" if number % 2 else "2")
+                want = "6 tasks wait for other people (each item wants 2)" if name == "Ada" else "the job is complete"
+                visit.wait_for("(want) => document.querySelector('#empty').textContent.includes(want)", want)
+        assert run.process.wait() == 0

@@ -45,6 +45,15 @@ def test_tasks_in_enough_other_hands_are_passed_over_until_these_leases_end() ->
     assert chosen(ledger(1, 2, 1), leases) == ([0, 1, 2], 0)
 
 
+def test_a_person_keeps_what_they_name_alone() -> None:
+    leases = Leases()
+    for number in range(3):
+        leases.hold(Lease(number, "bob", LATER))
+    leases.keep({1}, "bob")
+    leases.keep(set(), "nobody")
+    assert chosen(ledger(1, 1, 1), leases) == ([0, 2], 1)
+
+
 def test_own_lease_stands_in_nobodys_way() -> None:
     leases = Leases()
     leases.hold(Lease(0, "ann", LATER))

@@ -342,6 +342,7 @@ async function onName(event) {
   if (!name || name === config.person) return;
   if (outbox.size) { tellAlert("Answers wait to be sent under the present name: change it when they are."); return; }
   try {
+    await call(`${api}/lease`, { count: 0, holding: [] }); // gives the tasks in hand back, for others and for the new name
     await call("/api/name", { name });
     location.reload();
   } catch (error) {
@@ -413,6 +414,10 @@ for (const [id, does] of Object.entries({
 })) $(id)?.addEventListener("click", does);
 $("name-form").addEventListener("submit", onName);
 $("comment-form").addEventListener("submit", onComment);
+addEventListener("pagehide", () => {
+  const nothing = new Blob([JSON.stringify({ count: 0, holding: [] })], { type: "application/json" });
+  navigator.sendBeacon(`${api}/lease`, nothing); // others may have the tasks in hand at once
+});
 setInterval(() => {
   if (state.queue.length && Date.now() - state.touchedAt < IDLE_MS) refill({ renew: true });
 }, RENEW_MS);

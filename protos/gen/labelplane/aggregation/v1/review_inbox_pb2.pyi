@@ -418,8 +418,8 @@ class LeaseTaskRequest(_message.Message):
     """lease_seconds is how long they are held. 10 to 86,400; 0 means 600."""
     @_builtins.property
     def holding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """holding are the leases that the person holds still. They are renewed, and their tasks not handed out again. At
-        most 100.
+        """holding are the leases that the person holds still. They are renewed, and their tasks not handed out again; all
+        other leases of the person are given back. At most 100.
         """
 
     def __init__(
