@@ -111,6 +111,9 @@ function ago(time) {
   return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "short" });
 }
 
+// Nothing is ever entirely sure.
+function sure(confidence) { return confidence > 0.999 ? "more than 99.9 % sure" : `${percent(confidence)} sure`; }
+
 function fillRows(body, rows) {
   body.replaceChildren(...rows.map((cells) => {
     const row = document.createElement("tr");
@@ -135,7 +138,7 @@ async function loadDoubtful() {
     else { shown.className = "excerpt"; shown.textContent = item.text.slice(0, 240); }
     const what = document.createElement("p");
     what.className = "what";
-    what.textContent = `${item.answer}, ${percent(item.confidence, 0)} sure; ${Math.round(item.agreement * item.votes)} of ${item.votes} say so · ${item.item}`;
+    what.textContent = `${item.answer}, ${sure(item.confidence)}; ${Math.round(item.agreement * item.votes)} of ${item.votes} say so · ${item.item}`;
     card.append(shown, what);
     return card;
   }));
