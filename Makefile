@@ -36,8 +36,8 @@ TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 # The modules that compute and decide without touching the world; their coverage is a gate.
-PURE := labelplane_api labelplane_operator labelplane_aggregation.models labelplane_scoring.strategies \
-	labelplane_scoring.uncertainty labelplane_scoring.stability labelplane_distillation.losses \
+PURE := labelplane_api labelplane_operator labelplane_aggregation.models labelplane_aggregation.sources \
+	labelplane_scoring.strategies labelplane_scoring.uncertainty labelplane_scoring.stability labelplane_distillation.losses \
 	labelplane_report labelplane_core.tasks
 SCRIPTS := generate-protos make-digits make-glosses
 
@@ -81,7 +81,7 @@ chart: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests of the Helm chart: values, 
 soak: $(VENV)/.dev $(TOOLS)/.stamp ## Run the long tests: kill and continue, over and over
 	$(BIN)/pytest tests/soak --timeout=0 $(PYTEST_ARGS)
 
-bench: $(BENCH_VENV)/.bench ## Measure against peers, interleaved in one run; writes tests/bench/results
+bench: $(BENCH_VENV)/.bench $(TOOLS)/.stamp ## Measure against peers, interleaved in one run; writes tests/bench/results
 	@mkdir -p tests/bench/results
 	for script in tests/bench/bench_*.py; do
 		name=$$(basename $$script .py)

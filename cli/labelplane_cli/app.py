@@ -13,6 +13,7 @@ from labelplane_cli.commands.export import export
 from labelplane_cli.commands.init import init
 from labelplane_cli.commands.plan import plan
 from labelplane_cli.commands.report import report
+from labelplane_cli.commands.rules import rules
 from labelplane_cli.commands.run import run
 from labelplane_cli.failing import Session
 from labelplane_cli.logs import start_logging
@@ -65,4 +66,5 @@ app.command("export", rich_help_panel=_RESULTS)(export)
 app.command("explain", rich_help_panel=_RESULTS)(explain)
 app.command("aggregate", rich_help_panel=_TOOLS)(aggregate)
 app.command("agreement", rich_help_panel=_TOOLS)(agreement)
+app.add_typer(rules, name="rules", rich_help_panel=_TOOLS)
 app.command("doctor", rich_help_panel=_TOOLS)(doctor)

@@ -16,10 +16,14 @@ from labelplane_core.errors import ObjectNotFound
 from labelplane_core.tables import (
     INDEX,
     ITEM_ERRORS,
+    KNOWLEDGE_BASES,
     LABELS,
+    PEOPLE,
     POSTERIORS,
     PREDICTIONS,
     RELIABILITIES,
+    RULE_DIAGNOSTICS,
+    RULES,
     SCORES,
     SELECTION,
     VOTES,
@@ -34,6 +38,7 @@ Row = dict[str, Any]
 
 _SHOWN_CLASSES: Final = 3
 _CLOSE_NAMES: Final = 3
+_KINDS: Final = {RULES: "rule", KNOWLEDGE_BASES: "knowledge base"}
 
 
 async def explain_item(results: RunResults, item: str) -> list[str]:
@@ -72,17 +77,29 @@ async def _label(results: RunResults, item: str) -> str:
 async def _votes(results: RunResults, item: str) -> list[str]:
     votes = current_votes(await results.newest(Stage.VOTE, "votes", VOTES))
     given = votes.filter(pc.equal(votes.column("item_id"), item)).to_pylist()
-    if not given:
-        return ["no votes of people"]
     known = (await results.newest(Stage.AGGREGATE, "reliabilities", RELIABILITIES)).to_pylist()
-    right = {each["annotator"]: each for each in known}
-    return [f"{each['annotator']} -> {each['answer']}{_trust(right.get(each['annotator']))}" for each in given]
+    measured = (await results.newest(Stage.AGGREGATE, "rule_diagnostics", RULE_DIAGNOSTICS)).to_pylist()
+    people = {each["annotator"]: _trust(each) for each in known if each["source"] == PEOPLE}
+    rules = {each["annotator"]: _rule_trust(each) for each in measured}
+    lines = [] if any(each["source"] == PEOPLE for each in given) else ["no votes of people"]
+    for each in given:
+        is_person = each["source"] == PEOPLE
+        who = each["annotator"] if is_person else f"{_KINDS.get(each['source'], each['source'])} {each['annotator']}"
+        trust = (people if is_person else rules).get(each["annotator"], "")
+        lines.append(f"{who} -> {each['answer']}{trust}")
+    return lines
 
 
-def _trust(reliability: Row | None) -> str:
-    if reliability is None:
-        return ""
+def _trust(reliability: Row) -> str:
     return f"   right on {100 * reliability['accuracy']:.0f} % of {reliability['n_votes']:,} votes"
+
+
+def _rule_trust(measured: Row) -> str:
+    """Say how often a rule is right where it votes; what inference learned of it is about where it abstains, too."""
+    gold = f", on {measured['gold_right']:,} of {measured['gold_hits']:,} gold items" if measured["gold_hits"] else ""
+    if measured["estimated_accuracy"] is None:
+        return ""
+    return f"   right on about {100 * measured['estimated_accuracy']:.0f} % of {measured['hits']:,} items{gold}"
 
 
 async def _model(results: RunResults, item: str) -> list[str]:

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
+from labelplane_aggregation.columns import TABLE_SUFFIXES, Columns, read_columns
 from labelplane_aggregation.errors import BadDataset
-from labelplane_aggregation.preparing.columns import TABLE_SUFFIXES, Columns, read_columns
 from labelplane_cli.errors import BadFile
 from labelplane_cli.terminal import short_path
 from labelplane_core.errors import EmptyDataset

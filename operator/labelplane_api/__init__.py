@@ -23,11 +23,21 @@ from labelplane_api.load import Manifests, parse_job, parse_manifests, read_mani
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.output import DeletionPolicy, ExportFormat, Output
 from labelplane_api.review import OnDeadline, Review
+from labelplane_api.rule_files import RuleFile, RuleOrigin, parse_rule_file
 from labelplane_api.running import PodOverride, PodOverrides, Profile, RunPolicy, Scheduling
 from labelplane_api.sampling import ColdStart, Sampling, Strategy
 from labelplane_api.scaling import Scaling, ScalingEngine
 from labelplane_api.serving import Serving, ServingMode
-from labelplane_api.sources import Connector, FilesConnector, Humans, SimulatedAnnotators, SimulatedCrowd, Sources
+from labelplane_api.sources import (
+    Connector,
+    FilesConnector,
+    Humans,
+    KnowledgeBaseSource,
+    RuleSource,
+    SimulatedAnnotators,
+    SimulatedCrowd,
+    Sources,
+)
 from labelplane_api.status import (
     CostStatus,
     EarlierRounds,
@@ -75,6 +85,7 @@ __all__ = [
     "Gates",
     "Humans",
     "JobFileError",
+    "KnowledgeBaseSource",
     "LabelingJob",
     "LabelingJobSpec",
     "LabelingJobStatus",
@@ -98,6 +109,9 @@ __all__ = [
     "Reason",
     "Review",
     "RoundStatus",
+    "RuleFile",
+    "RuleOrigin",
+    "RuleSource",
     "RunPolicy",
     "Sampling",
     "Scaling",
@@ -126,6 +140,7 @@ __all__ = [
     "load_documents",
     "parse_job",
     "parse_manifests",
+    "parse_rule_file",
     "read_manifests",
     "set_condition",
     "unsupported",

@@ -97,6 +97,7 @@ class Reason(StrEnum):
     GAIN_TOO_SMALL = "GainTooSmall"
     PREDICTIONS_AGREE = "PredictionsAgree"
     EVERYTHING_LABELLED = "EverythingLabelled"
+    NOBODY_ASKED = "NobodyAsked"
     NO_VOTES = "NoVotes"
     # Failed
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"

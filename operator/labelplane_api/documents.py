@@ -7,7 +7,7 @@ PyYAML scans and composes; scalars are resolved here, because PyYAML by itself m
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import yaml
@@ -49,18 +49,27 @@ class Document:
     Attributes:
         data: its content.
         lines: the line of every key and list entry by its path, counted from 1; the empty path is the document's.
+        places: line and column of every value by its path, counted from 1.
         source: the file's name, as error lines begin.
     """
 
     data: dict[str, Any]
     lines: Mapping[NodePath, int]
     source: str
+    places: Mapping[NodePath, tuple[int, int]] = field(default_factory=dict)
 
     def line(self, path: NodePath) -> int:
         """Return the line of a path, or of the nearest path that encloses it."""
         while path not in self.lines:
             path = path[:-1]
         return self.lines[path]
+
+    def place(self, path: NodePath) -> str:
+        """Return line and column of a value, or of the nearest that encloses it, as they follow a file's name."""
+        while path not in self.places:
+            path = path[:-1]
+        line, column = self.places[path]
+        return f"{line}:{column}"
 
 
 def load_documents(text: str, *, source: str) -> list[Document]:
@@ -101,7 +110,7 @@ def _document(node: yaml.Node, *, source: str) -> Document:
         reading.problems.append(f"{source}:{line}: holds no fields: begin with apiVersion and kind")
     if reading.problems:
         raise JobFileError(reading.problems)
-    return Document(data=data, lines=reading.lines, source=source)
+    return Document(data=data, lines=reading.lines, source=source, places=reading.places)
 
 
 def _marked_line(error: yaml.MarkedYAMLError, *, source: str) -> str:
@@ -119,12 +128,14 @@ class _Reading:
     def __init__(self, *, source: str) -> None:
         self.source = source
         self.lines: dict[NodePath, int] = {}
+        self.places: dict[NodePath, tuple[int, int]] = {}
         self.problems: list[str] = []
         self._seen_nodes = 0
 
     def value(self, node: yaml.Node, path: NodePath) -> Any:
         self._count(node, path)
         self.lines.setdefault(path, node.start_mark.line + 1)
+        self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
         if node.tag not in _READ_TAGS:
             self._tell(node, path, f"the tag {node.tag} is not read here: remove it")
         if isinstance(node, yaml.MappingNode):

@@ -9,11 +9,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from labelplane_api.documents import Document, load_documents
-from labelplane_api.errors import JobFileError, NodePath, SpecInvalidError
+from labelplane_api.errors import JobFileError, NodePath, SpecInvalidError, path_text
 from labelplane_api.job import API_VERSION, KIND, LabelingJob
+from labelplane_api.rule_files import MOST_RULES, RuleFile, RuleOrigin, parse_rule_file
+from labelplane_api.sources import ConfigMapKey, RuleSource
 from labelplane_api.validation import validate_job
 
 _LARGEST_FILE_BYTES: Final = 4 * 1024 * 1024
+_RULES: Final = ("spec", "sources", "rules")
+_KNOWLEDGE_BASES: Final = ("spec", "sources", "knowledgeBases")
 _KINDS: Final = (KIND, "ConfigMap", "Secret")
 
 
@@ -22,14 +26,17 @@ class Manifests:
     """A job and what lies beside it in its file.
 
     Attributes:
-        job: the one LabelingJob; a status in the file is not read, as the API server does not.
+        job: the one LabelingJob; a status in the file is not read, as the API server does not. Its rules are those of
+            the ConfigMaps that it names, too.
         config_maps: texts by ConfigMap and key.
         secrets: texts by Secret and key, decoded; not shown by `repr`.
+        rule_origins: where each rule and knowledge base is written, by its name.
     """
 
     job: LabelingJob
     config_maps: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     secrets: Mapping[str, Mapping[str, str]] = field(default_factory=dict, repr=False)
+    rule_origins: Mapping[str, RuleOrigin] = field(default_factory=dict, repr=False)
 
 
 def read_manifests(path: Path) -> Manifests:
@@ -81,6 +88,7 @@ class _ManifestReader:
         self._source = source
         self._job: LabelingJob | None = None
         self._job_line: int | None = None
+        self._job_document: Document | None = None
         self._config_maps: dict[str, Mapping[str, str]] = {}
         self._secrets: dict[str, Mapping[str, str]] = {}
         self._problems: list[tuple[int, str]] = []
@@ -98,12 +106,56 @@ class _ManifestReader:
             self._tell(document, ("kind",), _unread_kind(kind))
 
     def finished(self) -> Manifests:
+        origins: Mapping[str, RuleOrigin] = {}
+        if self._job is not None and self._job_document is not None and not self._problems:
+            self._job, origins = self._with_rules(self._job, self._job_document)
         if self._problems:
             in_order = sorted(self._problems, key=lambda problem: problem[0])
             raise JobFileError([f"{self._source}:{line}: {message}" for line, message in in_order])
         if self._job is None:
             raise JobFileError([f"{self._source}: holds no {KIND}: add a document with kind: {KIND}"])
-        return Manifests(job=self._job, config_maps=self._config_maps, secrets=self._secrets)
+        return Manifests(job=self._job, config_maps=self._config_maps, secrets=self._secrets, rule_origins=origins)
+
+    def _with_rules(self, job: LabelingJob, document: Document) -> tuple[LabelingJob, Mapping[str, RuleOrigin]]:
+        """Return the job with the rules of its ConfigMaps in the places that name them."""
+        rules: list[RuleSource] = []
+        origins: dict[str, RuleOrigin] = {}
+        for place, rule in enumerate(job.spec.sources.rules):
+            path = (*_RULES, place)
+            found = self._rules_of(rule.config_map, document, path) if rule.config_map is not None else None
+            own = {rule.name: RuleOrigin(document, path)} if found is None else found.origins
+            for name in own:
+                if name in origins:
+                    self._tell(document, path, f'{path_text(path)}: a rule "{name}" is listed twice: rename one')
+            origins |= own
+            rules.extend((rule,) if found is None else found.rules)
+        if len(rules) > MOST_RULES:
+            text = f"{path_text(_RULES)}: has {len(rules)} entries with those of ConfigMaps: {MOST_RULES} are the most"
+            self._tell(document, _RULES, text)
+        bases = job.spec.sources.knowledge_bases
+        origins |= {base.name: RuleOrigin(document, (*_KNOWLEDGE_BASES, place)) for place, base in enumerate(bases)}
+        if all(rule.config_map is None for rule in job.spec.sources.rules):
+            return job, origins
+        sources = job.spec.sources.model_copy(update={"rules": tuple(rules)})
+        return job.model_copy(update={"spec": job.spec.model_copy(update={"sources": sources})}), origins
+
+    def _rules_of(self, named: ConfigMapKey, document: Document, path: NodePath) -> RuleFile:
+        nothing = RuleFile((), (), document)
+        where = path_text((*path, "configMap"))
+        text = self._config_maps.get(named.name, {}).get(named.key)
+        if text is None:
+            what = f"ConfigMap {named.name} with the key {named.key} is not in the job file"
+            self._tell(document, (*path, "configMap"), f"{where}: {what}: add it there as a further document")
+            return nothing
+        try:
+            found = parse_rule_file(text, source=f"{self._source}: ConfigMap {named.name}, {named.key}")
+        except JobFileError as error:
+            inside = f"{self._source}: "
+            self._problems.extend((document.line(path), line.removeprefix(inside)) for line in error.lines)
+            return nothing
+        if found.knowledge_bases:
+            self._tell(document, path, f"{where}: holds knowledgeBases: move them to spec.sources.knowledgeBases")
+        return found
 
     def _read_job(self, document: Document) -> None:
         if self._job_line is not None:
@@ -111,6 +163,7 @@ class _ManifestReader:
             self._tell(document, (), f"a second {KIND} ({first}): keep one in a file")
             return
         self._job_line = document.lines[()]
+        self._job_document = document
         if "apiVersion" not in document.data:
             self._tell(document, (), f"apiVersion: is missing: add apiVersion: {API_VERSION}")
         data = {key: value for key, value in document.data.items() if key != "status"}

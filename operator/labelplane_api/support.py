@@ -1,7 +1,7 @@
 """What is valid but not built yet: refused by name, never ignored.
 
 The table lists (path, what of it is not built). A path is JSON names with dots; an absent optional
-object ends it. Whoever builds a field deletes its row.
+object ends it, and a list stands for each of its entries. Whoever builds a field deletes its row.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -48,8 +48,12 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    Unbuilt("spec.sources.rules"),
-    Unbuilt("spec.sources.knowledgeBases"),
+    # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
+    Unbuilt("spec.sources.rules.configMap"),
+    Unbuilt("spec.sources.rules.reviewShare"),
+    Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
+    Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
+    Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),
     Unbuilt("spec.sources.models"),
     Unbuilt(
         "spec.aggregation.method",
@@ -78,6 +82,10 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
 _ABOUT_PODS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.scheduling"), Unbuilt("spec.podOverrides"))
 
 
+_ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
+"""What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
+
+
 def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet, with the value where the value is the reason.
 
@@ -89,6 +97,11 @@ def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tupl
 def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     """List the fields that the job sets and that only a cluster reads; a run on one machine names them and goes on."""
     return unsupported(job, table=_ABOUT_PODS)
+
+
+def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
+    """List the fields that the job sets and that are not built yet where an operator runs it."""
+    return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
 
 
 def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:
@@ -133,14 +146,26 @@ def _differing(found: _Found) -> Iterator[_Found]:
 
 def _values(job: ApiModel, path: str) -> Iterator[_Found]:
     *parents, last = path.split(".")
-    holder: Any = job
-    for name in parents:
-        holder = getattr(holder, attribute_name(type(holder), name))
-        if holder is None:
-            return
-    attribute = attribute_name(type(holder), last)
-    field = type(holder).model_fields[attribute]
-    yield _Found(path, getattr(holder, attribute), field.get_default(call_default_factory=True))
+    for holder, where in _holders(job, parents):
+        attribute = attribute_name(type(holder), last)
+        info = type(holder).model_fields[attribute]
+        default = None if info.is_required() else info.get_default(call_default_factory=True)
+        yield _Found(f"{where}.{last}", getattr(holder, attribute), default)
+
+
+def _holders(job: ApiModel, names: Sequence[str]) -> Iterator[tuple[ApiModel, str]]:
+    """Yield the objects at a path, of a list each entry, with the path as a person writes it."""
+    found: list[tuple[Any, str]] = [(job, "")]
+    for name in names:
+        inner = [(getattr(each, attribute_name(type(each), name)), f"{where}.{name}") for each, where in found]
+        found = [entry for value, where in inner for entry in _entries(value, where)]
+    yield from ((each, where.removeprefix(".")) for each, where in found)
+
+
+def _entries(value: Any, where: str) -> list[tuple[Any, str]]:
+    if isinstance(value, tuple):
+        return [(entry, f"{where}[{place}]") for place, entry in enumerate(value)]
+    return [] if value is None else [(value, where)]
 
 
 def _shown(found: _Found, row: Unbuilt) -> str:

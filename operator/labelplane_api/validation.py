@@ -59,9 +59,23 @@ def validate_change(old: LabelingJob, new: LabelingJob) -> None:
         raise SpecInvalidError(problems)
 
 
-def problems_of(error: ValidationError) -> tuple[Problem, ...]:
-    """Tell pydantic's errors as problems, in the order of the fields."""
-    return tuple(problem for details in error.errors(include_url=False) for problem in _problems(details))
+def problems_of(error: ValidationError, *, below: NodePath = ()) -> tuple[Problem, ...]:
+    """Tell pydantic's errors as problems, in the order of the fields.
+
+    Of an object that is a part of a job, `below` is its path in the job; the problems' own paths begin at the object.
+    """
+    problems: list[Problem] = []
+    for details in error.errors(include_url=False):
+        whole: ErrorDetails = {**details, "loc": (*below, *details["loc"])}
+        problems.extend(_without(below, problem) for problem in _problems(whole))
+    return tuple(problems)
+
+
+def _without(below: NodePath, problem: Problem) -> Problem:
+    if not below:
+        return problem
+    message = problem.message.removeprefix(path_text(below)).removeprefix(".").removeprefix(": ")
+    return Problem(path=problem.path[len(below) :], message=message)
 
 
 def _transition_problems(old: ApiModel, new: ApiModel, path: NodePath) -> Iterator[Problem]:

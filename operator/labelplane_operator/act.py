@@ -10,6 +10,7 @@ from contextlib import suppress
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.metadata import ObjectMeta
 from labelplane_operator.builders import Child, Platform, build_children
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.errors import ApiConflict, ApiNotFound, NameTaken
@@ -66,14 +67,18 @@ class Actor:
         children = self._wanted(job, plan)
         for child in children:
             await self._have(job, child)
-        await self._remove_others(job, children)
-        await self._hold(job, is_wanted=plan.finalizer)
+        await self._remove_others(job.metadata, children)
+        await self._hold(job.metadata, is_wanted=plan.finalizer)
         if plan.start is not None:
             await self._services.start(job, plan.start)
 
-    async def _hold(self, job: LabelingJob, *, is_wanted: bool | None) -> None:
-        """Add the finalizer of the results, or take it away."""
-        metadata = job.metadata
+    async def clear(self, metadata: ObjectMeta, plan: Plan) -> None:
+        """Let nothing of an object run that is no valid job, and let it go when it is deleted."""
+        await self._remove_others(metadata, ())
+        await self._hold(metadata, is_wanted=plan.finalizer)
+
+    async def _hold(self, metadata: ObjectMeta, *, is_wanted: bool | None) -> None:
+        """Add the finalizer of the results to a job, or take it away; None leaves it as it is."""
         if is_wanted is None or is_wanted == (FINALIZER in metadata.finalizers):
             return
         others = [each for each in metadata.finalizers if each != FINALIZER]
@@ -104,7 +109,7 @@ class Actor:
             await self._have_secret(job, child.manifest)
             return
         live = self._live(job, kind, child.manifest)
-        if live is not None and not _belongs_to(live, job):
+        if live is not None and not _belongs_to(live, job.metadata):
             # Left by a job of the same name that is gone; its successor waits until the name is free.
             await self._remove(kind, live)
             return
@@ -168,7 +173,7 @@ class Actor:
         """Return an object that no watch has shown yet, if it is this job's own."""
         metadata = manifest["metadata"]
         found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
-        if not _belongs_to(found, job):
+        if not _belongs_to(found, job.metadata):
             raise NameTaken(
                 f"{kind.kind} {metadata['name']} exists and is not this job's: rename the job, or remove it"
             ) from error
@@ -183,12 +188,12 @@ class Actor:
         # The server may write a value in another way ("0.5" as "500m"); what it made of ours is as good.
         return _holds(live, manifest) or self._applied.get(place) == (digest, _state(live))
 
-    async def _remove_others(self, job: LabelingJob, children: Sequence[Child]) -> None:
+    async def _remove_others(self, metadata: ObjectMeta, children: Sequence[Child]) -> None:
         """Delete the children that are not wanted any more."""
         wanted = {(kind_of(child.manifest), child.manifest["metadata"]["name"]) for child in children}
-        for live in self._cache.children((job.metadata.namespace, job.metadata.name)):
+        for live in self._cache.children((metadata.namespace, metadata.name)):
             kind = kind_of(live)
-            is_ours = _belongs_to(live, job) and not live["metadata"].get("deletionTimestamp")
+            is_ours = _belongs_to(live, metadata) and not live["metadata"].get("deletionTimestamp")
             if kind is not POD and is_ours and (kind, live["metadata"]["name"]) not in wanted:
                 await self._remove(kind, live)
 
@@ -208,9 +213,9 @@ def _is_child(place: _Place, key: JobKey) -> bool:
     return namespace == key[0] and (name == key[1] or name.startswith(f"{key[1]}-"))
 
 
-def _belongs_to(live: Object, job: LabelingJob) -> bool:
+def _belongs_to(live: Object, metadata: ObjectMeta) -> bool:
     owners = live["metadata"].get("ownerReferences", ())
-    return any(owner.get("controller") and owner["uid"] == job.metadata.uid for owner in owners)
+    return any(owner.get("controller") and owner["uid"] == metadata.uid for owner in owners)
 
 
 def _replicas_alone(manifest: Mapping[str, Any], replicas: int) -> Object:

@@ -8,12 +8,11 @@ from typing import Any
 
 import kopf
 
-from labelplane_operator.builders import JOB_LABEL
 from labelplane_operator.cache import JobKey, ObjectCache, job_key
 from labelplane_operator.kinds import CHILDREN, LABELING_JOB, POD, Kind
 from labelplane_operator.workqueue import WorkQueue
 
-__all__ = ["WATCHED", "Watches", "kopf_settings"]
+__all__ = ["WATCHED", "Watches"]
 
 WATCHED = (LABELING_JOB, POD, *CHILDREN)
 
@@ -77,18 +76,6 @@ class Watches:
         self._came.set()
         if self._is_settled:
             self._relisted(kind)
-
-
-def kopf_settings() -> kopf.OperatorSettings:
-    """Return kopf's settings: watches, and nothing that writes to objects."""
-    settings = kopf.OperatorSettings()
-    settings.posting.enabled = False
-    settings.scanning.disabled = True
-    settings.peering.standalone = True
-    for kind in WATCHED:
-        if kind is not LABELING_JOB:
-            settings.watching.label_selectors[kind.group, kind.version, kind.plural] = JOB_LABEL
-    return settings
 
 
 def _login(**words: Any) -> kopf.ConnectionInfo | None:

@@ -11,7 +11,7 @@ from labelplane_operator.kinds import DEPLOYMENT
 from labelplane_operator.observed import InboxView, OperationState, OperationView
 from labelplane_operator.parts import Part
 from labelplane_operator.requests import StageRequest
-from labelplane_operator.service_calls import ServiceCalls, ServiceUnavailable
+from labelplane_operator.service_calls import PodsNotReady, ServiceCalls, ServiceUnavailable
 from labelplane_operator.service_channels import ServiceChannels
 
 __all__ = ["JobServices"]
@@ -64,6 +64,17 @@ class JobServices:
         else:
             self._wake(_key(job))
 
+    def require_pod(self, job: LabelingJob, stage_or_part: Stage | Part) -> None:
+        """Return when a pod that answers for a stage or part is ready.
+
+        Raises:
+            PodsNotReady: none is.
+        """
+        name = workload_name(job, stage_or_part)
+        deployment = self._cache.child(_key(job), DEPLOYMENT, name)
+        if deployment is None or not deployment.get("status", {}).get("readyReplicas"):
+            raise PodsNotReady(f"no pod of Deployment {name} is ready yet")
+
     async def operation(self, job: LabelingJob) -> OperationView | None:
         """Return the operation that the status names, None when it names none or none was started.
 
@@ -109,10 +120,7 @@ class JobServices:
         self._wake(key)
 
     def _calls(self, job: LabelingJob, stage_or_part: Stage | Part) -> ServiceCalls:
-        name = workload_name(job, stage_or_part)
-        deployment = self._cache.child(_key(job), DEPLOYMENT, name)
-        if deployment is None or not deployment.get("status", {}).get("readyReplicas"):
-            raise ServiceUnavailable(f"no pod of Deployment {name} is ready yet")
+        self.require_pod(job, stage_or_part)
         uid = _uid(job)
         return self._channels.calls(
             uid, namespace=job.metadata.namespace, service=service_name(job, stage_or_part), token=self._token_of(uid)

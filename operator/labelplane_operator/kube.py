@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
+from urllib.request import getproxies
 
 import aiohttp
 from kubernetes.aio import config
@@ -53,6 +54,9 @@ async def open_client() -> AsyncIterator[DynamicClient]:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException:
         await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+    if not getproxies():
+        # Without a proxy there is nothing to ask the environment for, and each request would ask it in a thread.
+        configuration.client_session_kwargs = {"trust_env": False}
     async with ApiClient(configuration=configuration) as client:
         yield DynamicClient(client)  # type: ignore[no-untyped-call]
 

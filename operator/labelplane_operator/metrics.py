@@ -1,4 +1,4 @@
-"""What the operator measures: one prefix, `labelplane_`; docs/operations.md lists every name.
+"""What the operator measures: one prefix, `labelplane_`; docs/monitoring.md lists every name.
 
 Figures of jobs are read from their statuses when they are asked for, so a job that is gone leaves none behind.
 """

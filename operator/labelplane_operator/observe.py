@@ -1,6 +1,7 @@
 """Every read of one reconcile: the running operation, the inbox, and the children as the watches have shown them."""
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.status import Stage
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.child_views import deployment_view, pod_view
 from labelplane_operator.history import is_finished
@@ -9,7 +10,7 @@ from labelplane_operator.kinds import DEPLOYMENT, POD
 from labelplane_operator.observed import Observed, Problem
 from labelplane_operator.policies.deletion import is_being_deleted
 from labelplane_operator.policies.pod_problems import find_problem
-from labelplane_operator.service_calls import ServiceUnavailable
+from labelplane_operator.service_calls import PodsNotReady, ServiceUnavailable
 
 __all__ = ["Observer"]
 
@@ -27,10 +28,13 @@ class Observer:
             return Observed()
         problem = self._problem((job.metadata.namespace, job.metadata.name))
         try:
+            if job.status.prepare is None:
+                self._services.require_pod(job, Stage.PREPARE)
             operation = await self._services.operation(job)
             inbox = await self._services.inbox(job) if job.status.prepare is not None else None
         except ServiceUnavailable as error:
-            return Observed(unavailable=str(error), problem=problem)
+            is_starting = isinstance(error, PodsNotReady)
+            return Observed(unavailable=str(error), awaits_pods=is_starting, problem=problem)
         return Observed(operation=operation, inbox=inbox, problem=problem)
 
     def _problem(self, key: JobKey) -> Problem | None:

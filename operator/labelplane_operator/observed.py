@@ -159,6 +159,7 @@ class Observed:
         inbox: read after the operation, so that the tasks of a finished Review are counted; None while the
             aggregation service is away.
         unavailable: what could not be reached and why, in words for people; empty when everything could.
+        awaits_pods: whether a service is away because no pod of it is ready; an event tells when one is.
         problem: why the job's pods cannot run; None when they can, or are not seen yet.
         cleanup: the Job that removes the results; None while there is none.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
@@ -167,6 +168,7 @@ class Observed:
     operation: OperationView | None = None
     inbox: InboxView | None = None
     unavailable: str = ""
+    awaits_pods: bool = False
     problem: Problem | None = None
     cleanup: CleanupView | None = None
     refusals: tuple[str, ...] = ()

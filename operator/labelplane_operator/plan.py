@@ -12,7 +12,7 @@ from labelplane_api.conditions import Condition, ConditionStatus, ConditionType,
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
-from labelplane_api.support import unsupported
+from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_taken
 from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
@@ -33,7 +33,9 @@ __all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"
 RUNNING_SECONDS: Final = 2.0
 """How soon to look again at a running operation."""
 BLOCKED_SECONDS: Final = 10.0
-"""How soon to look again at an operation whose pods cannot run: an event of the pods comes before."""
+"""How soon to look again at an operation whose pods have a problem and can be called all the same."""
+AWAITING_SECONDS: Final = 300.0
+"""How soon to look again at an operation whose pods are not ready: an event of the pods comes before."""
 WAITING_SECONDS: Final = 5.0
 """How soon to look again for votes, at first."""
 LONGEST_WAITING_SECONDS: Final = 60.0
@@ -154,7 +156,7 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported(job):
+    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
     wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:
@@ -296,8 +298,14 @@ def _keep_running(
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)
-    soon = RUNNING_SECONDS if observed.problem is None else BLOCKED_SECONDS
-    return Plan(status, start=start, requeue_after_seconds=_sooner(soon, left))
+    return Plan(status, start=start, requeue_after_seconds=_sooner(_running_seconds(observed), left))
+
+
+def _running_seconds(observed: Observed) -> float:
+    """Return how soon to look again at an operation."""
+    if observed.awaits_pods:
+        return AWAITING_SECONDS
+    return RUNNING_SECONDS if observed.problem is None else BLOCKED_SECONDS
 
 
 def _progressing(
@@ -338,7 +346,8 @@ def _wait(
         value, reason, message = ConditionStatus.FALSE, observed.problem.reason, observed.problem.message
     status = folds.with_condition(job, status, ConditionType.PROGRESSING, value, reason, message, now=now)
     left = None if step.until is None or step.missing is None else (step.until - now).total_seconds()
-    return Plan(status, requeue_after_seconds=_sooner(_waiting_seconds(status, now=now), left))
+    soon = AWAITING_SECONDS if observed.awaits_pods else _waiting_seconds(status, now=now)
+    return Plan(status, requeue_after_seconds=_sooner(soon, left))
 
 
 def _asking(job: LabelingJob, step: Wait, *, review_address: str) -> str:

@@ -19,9 +19,11 @@ from labelplane_operator.act import Actor
 from labelplane_operator.builders import Images, Platform
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.election import Election, LeaseSettings
-from labelplane_operator.handlers import WATCHED, Watches, kopf_settings
+from labelplane_operator.event_recorder import EventRecorder
+from labelplane_operator.handlers import WATCHED, Watches
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT
+from labelplane_operator.kopf_settings import kopf_settings
 from labelplane_operator.kube import Kube, open_client
 from labelplane_operator.metrics import JobCollector, OperatorMetrics
 from labelplane_operator.observe import Observer
@@ -79,6 +81,7 @@ class _Operator:
     async def run(self) -> int:
         """Serve the probes, wait for the Lease, act; return the exit code after a graceful stop."""
         self._heed_signals()
+        self._metrics.queue_length.set_function(lambda: len(self._queue))
         REGISTRY.register(JobCollector(self._cache.jobs, self._replicas))
         probes = ProbeServer(self._problem, REGISTRY)
         await probes.start(health_port=self._settings.health_port, metrics_port=self._settings.metrics_port)
@@ -96,8 +99,10 @@ class _Operator:
         self._metrics.is_leader.set(1)
         keeper = asyncio.create_task(self._keep_lease(election))
         channels = ServiceChannels(self._settings.service_address)
-        workers = Workers(self._queue, self._reconciler(kube, channels, epoch).reconcile, self._metrics)
-        async with self._watching(kube), workers.running(self._settings.workers):
+        recorder = EventRecorder(kube)
+        reconciler = self._reconciler(kube, channels, recorder, epoch)
+        workers = Workers(self._queue, reconciler.reconcile, self._metrics)
+        async with self._watching(kube), recorder.running(), workers.running(self._settings.workers):
             await self._stopping.wait()
             _log.info("stops: reconciles that run are finished")
         keeper.cancel()
@@ -111,7 +116,7 @@ class _Operator:
         logging.shutdown()
         os._exit(LOST_LEASE)
 
-    def _reconciler(self, kube: Kube, channels: ServiceChannels, epoch: int) -> Reconciler:
+    def _reconciler(self, kube: Kube, channels: ServiceChannels, recorder: EventRecorder, epoch: int) -> Reconciler:
         services = JobServices(self._cache, channels, token_of=self._token_of, wake=self._queue.add)
         return Reconciler(
             kube,
@@ -120,6 +125,7 @@ class _Operator:
             Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
             services,
             installation=Installation(self._settings.installation, epoch, is_cluster=True),
+            recorder=recorder,
             metrics=self._metrics,
             now=_now,
         )
@@ -134,7 +140,7 @@ class _Operator:
         stop = asyncio.Event()
         tasks = await kopf.spawn_tasks(
             registry=watches.registry(),
-            settings=kopf_settings(),
+            settings=kopf_settings(WATCHED),
             namespaces=self._settings.namespaces,
             clusterwide=not self._settings.namespaces,
             stop_flag=stop,

@@ -1,6 +1,5 @@
 """One reconcile: observe, plan, act, write the status, tell people. Level-triggered: doing it twice changes nothing."""
 
-import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
@@ -15,10 +14,11 @@ from labelplane_api.status import LabelingJobStatus
 from labelplane_api.validation import validate_job
 from labelplane_operator.act import Actor
 from labelplane_operator.cache import JobKey, ObjectCache
-from labelplane_operator.errors import ApiConflict, ApiError, ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
+from labelplane_operator.errors import ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
+from labelplane_operator.event_recorder import EventRecorder
 from labelplane_operator.job_events import event_manifest
 from labelplane_operator.job_services import JobServices
-from labelplane_operator.kinds import EVENT, LABELING_JOB
+from labelplane_operator.kinds import LABELING_JOB
 from labelplane_operator.kube import Kube
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
@@ -27,8 +27,6 @@ from labelplane_operator.plan import Plan, make_plan, plan_for_invalid, plan_whe
 from labelplane_operator.requests import Installation
 
 __all__ = ["Reconciler"]
-
-_log = logging.getLogger(__name__)
 
 PROGRESS_SECONDS = 10.0
 """How often a status is written when nothing but the progress of the running operation has changed."""
@@ -48,6 +46,7 @@ class Reconciler:
         services: JobServices,
         *,
         installation: Installation,
+        recorder: EventRecorder,
         metrics: OperatorMetrics,
         now: Callable[[], datetime],
     ) -> None:
@@ -57,6 +56,7 @@ class Reconciler:
         self._actor = actor
         self._services = services
         self._installation = installation
+        self._recorder = recorder
         self._metrics = metrics
         self._now = now
         self._uids: dict[JobKey, str] = {}
@@ -75,7 +75,9 @@ class Reconciler:
         try:
             job = validate_job(manifest)
         except SpecInvalidError as error:
-            plan = plan_for_invalid(_status(manifest), _texts(error), metadata=_metadata(manifest), now=self._now())
+            metadata = _metadata(manifest)
+            plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
+            await self._actor.clear(metadata, plan)
         else:
             observed = await self._observer.observe(job)
             plan = make_plan(job, observed, installation=self._installation, now=self._now())
@@ -100,7 +102,7 @@ class Reconciler:
     async def _settle(self, manifest: Object, plan: Plan) -> None:
         """Write what the plan says of the object itself: its status, then its events, and at last its end."""
         await self._write_status(manifest, plan.status)
-        await self._tell(manifest, plan)
+        self._tell(manifest, plan)
         if plan.delete_job:
             metadata = manifest["metadata"]
             await self._kube.delete(LABELING_JOB, metadata["namespace"], metadata["name"], uid=metadata["uid"])
@@ -137,16 +139,11 @@ class Reconciler:
         is_recent = last is not None and self._now() - last < timedelta(seconds=PROGRESS_SECONDS)
         return is_recent and _without_progress(before) == _without_progress(after)
 
-    async def _tell(self, manifest: Object, plan: Plan) -> None:
-        """Make the plan's events; one that cannot be made is not worth a failed reconcile."""
+    def _tell(self, manifest: Object, plan: Plan) -> None:
+        """Have the plan's events made."""
         metadata = _metadata(manifest)
         for event in plan.events:
-            try:
-                await self._kube.create(EVENT, event_manifest(metadata, event, now=self._now()))
-            except ApiConflict:
-                continue  # told before
-            except ApiError as error:
-                _log.warning("%s/%s: an event was lost: %s", metadata.namespace, metadata.name, error)
+            self._recorder.record(event_manifest(metadata, event, now=self._now()))
 
     def _count(self, job: LabelingJob, observed: Observed) -> None:
         view, named = observed.operation, job.status.operation

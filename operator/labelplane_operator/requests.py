@@ -18,6 +18,7 @@ from labelplane_operator.history import current_round, figure, last_reference
 from labelplane_operator.policies.batches import batch_items
 from labelplane_operator.policies.quality import may_accept, may_export
 from labelplane_operator.policies.stopping import Stop
+from labelplane_operator.vote_sources import knowledge_base_message, rule_message
 
 __all__ = ["Installation", "StageRequest", "build_request", "request_id"]
 
@@ -128,6 +129,9 @@ def _vote(case: _Case) -> Message:
         task=case.task,
         index_ref=case.newest(Stage.PREPARE, "index"),
         previous_votes_ref=case.newest(Stage.VOTE, "votes"),
+        rules=[rule_message(rule) for rule in case.job.spec.sources.rules],
+        knowledge_bases=[knowledge_base_message(each) for each in case.job.spec.sources.knowledge_bases],
+        metadata_fields=case.job.spec.dataset.metadata_fields,
     )
 
 

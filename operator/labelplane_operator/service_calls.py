@@ -16,7 +16,7 @@ from labelplane_api.status import Stage
 from labelplane_operator.observed import InboxView, OperationError, OperationState, OperationView
 from labelplane_operator.requests import StageRequest
 
-__all__ = ["ServiceCalls", "ServiceUnavailable", "operation_view"]
+__all__ = ["PodsNotReady", "ServiceCalls", "ServiceUnavailable", "operation_view"]
 
 CALL_SECONDS = 30.0
 _SETTLE_SECONDS = 0.1
@@ -36,6 +36,10 @@ Starter = Callable[..., Awaitable[Any]]
 
 class ServiceUnavailable(Exception):
     """A service cannot be reached now; looking again later is all there is to do."""
+
+
+class PodsNotReady(ServiceUnavailable):
+    """No pod of a service is ready; the watches will tell when one is."""
 
 
 class ServiceCalls:

@@ -39,7 +39,6 @@ class Workers:
 
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:
-            self._metrics.queue_length.set(len(self._queue))
             begun = time.monotonic()
             try:
                 outcome = await self._work_on(key)

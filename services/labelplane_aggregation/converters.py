@@ -22,6 +22,7 @@ from labelplane_aggregation.requests import (
     Task,
     VoteRequest,
 )
+from labelplane_aggregation.source_converters import knowledge_base_specs, rule_specs
 from labelplane_core.errors import InvalidInput
 from labelplane_core.task_messages import classes_from_proto, kind_from_proto, share_from_proto
 from labelplane_report.export import export_format
@@ -56,6 +57,9 @@ def vote_request(message: pb.StartVoteRequest) -> VoteRequest:
         task=_task(message.task),
         index_ref=_reference("index_ref", message.index_ref),
         previous_votes_ref=message.previous_votes_ref,
+        rules=rule_specs(message.rules),
+        knowledge_bases=knowledge_base_specs(message.knowledge_bases),
+        metadata_fields=_metadata_fields("metadata_fields", message.metadata_fields),
     )
 
 
@@ -131,8 +135,6 @@ def _dataset(message: pb.Dataset) -> Dataset:
     known = {each.value for each in DatasetFormat}
     if (message.format or "Auto") not in known:
         raise InvalidInput(f"dataset.format {message.format!r} is none of {', '.join(sorted(known))}")
-    if len(message.metadata_fields) > _MAX_METADATA_FIELDS:
-        raise InvalidInput(f"dataset.metadata_fields must be at most {_MAX_METADATA_FIELDS}")
     return Dataset(
         format=DatasetFormat(message.format or "Auto"),
         index=message.index,
@@ -140,9 +142,15 @@ def _dataset(message: pb.Dataset) -> Dataset:
         item_field=message.item_field,
         gold_field=message.gold_field,
         gold_gate_share=share_from_proto("dataset.gold_gate_share", message.gold_gate_share),
-        metadata_fields=tuple(message.metadata_fields),
+        metadata_fields=_metadata_fields("dataset.metadata_fields", message.metadata_fields),
         max_item_errors=message.max_item_errors,
     )
+
+
+def _metadata_fields(name: str, fields: Sequence[str]) -> tuple[str, ...]:
+    if len(fields) > _MAX_METADATA_FIELDS:
+        raise InvalidInput(f"{name} must be at most {_MAX_METADATA_FIELDS}")
+    return tuple(fields)
 
 
 def _inference(message: pb.Inference) -> Inference:

@@ -20,7 +20,10 @@ Of the service, below the errors of labelplane_core that a caller sees as canoni
 LabelplaneError
 ├── InvalidInput
 │   ├── BadDataset           the data set cannot be listed as the job says; names file, line and column
+│   ├── BadRule              a rule cannot be compiled; names rule and field
+│   ├── BadKnowledgeBase     a knowledge base cannot be read; names it, file and line
 │   └── BadTicket            a ticket for an item's content that was not signed here
+├── ShardGivenUp             a block could not be voted on, time and again
 ├── PrefixTaken              another job has claimed the output prefix
 ├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
 ├── TooManyItemErrors        more items cannot be read than the job allows
@@ -43,6 +46,8 @@ from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 __all__ = [
     "AggregationError",
     "BadDataset",
+    "BadKnowledgeBase",
+    "BadRule",
     "BadTicket",
     "DatasetChanged",
     "DuplicateVoteError",
@@ -58,6 +63,7 @@ __all__ = [
     "NotPrepared",
     "NullVoteError",
     "PrefixTaken",
+    "ShardGivenUp",
     "TicketExpired",
     "TooManyItemErrors",
     "UnknownClassError",
@@ -115,6 +121,43 @@ class BadDataset(InvalidInput):
     """The data set cannot be listed as the job says; the message names file, line and column."""
 
     reason = "BadDataset"
+
+
+class BadRule(InvalidInput):
+    """A rule cannot be compiled.
+
+    Attributes:
+        rule: its name.
+        field: what of it is wrong, by its JSON name.
+        problem: what is wrong and what to do.
+    """
+
+    reason = "BadRule"
+
+    def __init__(self, rule: str, field: str, problem: str) -> None:
+        self.rule, self.field, self.problem = rule, field, problem
+        super().__init__(f"rule {rule!r}: {field}: {problem}")
+
+
+class BadKnowledgeBase(InvalidInput):
+    """A knowledge base cannot be read.
+
+    Attributes:
+        knowledge_base: its name.
+        problem: what is wrong, in which file and line, and what to do.
+    """
+
+    reason = "BadKnowledgeBase"
+
+    def __init__(self, knowledge_base: str, problem: str) -> None:
+        self.knowledge_base, self.problem = knowledge_base, problem
+        super().__init__(f"knowledge base {knowledge_base!r}: {problem}")
+
+
+class ShardGivenUp(LabelplaneError):
+    """A shard failed too often; the message has its last cause."""
+
+    reason = "ShardGivenUp"
 
 
 class PrefixTaken(LabelplaneError):

@@ -1,7 +1,7 @@
 """From votes to posteriors and reliabilities: tables in, tables out, without a loop over votes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelplane_aggregation.errors import AggregationError
+from labelplane_aggregation.inferred import Gold, Inferred
 from labelplane_aggregation.models import MODELS, Fit, MajorityVote, VoteMatrix
 from labelplane_aggregation.predicting import PredictionTable
 from labelplane_aggregation.requests import Inference, Task
+from labelplane_aggregation.rule_evidence import rule_priors, with_rule_items
+from labelplane_aggregation.sources import KnownClasses, weigh_rules
+from labelplane_aggregation.voters import Voters
 from labelplane_core.errors import InvalidInput
 from labelplane_core.tables import (
     POSTERIORS,
@@ -21,64 +25,26 @@ from labelplane_core.tables import (
     VOTES,
     current_votes,
     from_matrix,
+    is_by_people,
+    is_by_rules,
+    to_matrix,
 )
 
-__all__ = ["Gold", "Inferred", "class_counts", "infer", "vote_frame"]
+__all__ = ["class_counts", "infer", "vote_frame"]
 
 FloatArray = npt.NDArray[np.float64]
 
+_EVEN_ITEMS = 20.0
+"""Items of each class that are added to gold's when classes are counted: a few gold items say little of shares."""
+
+_TAKES_ALL = frozenset({"MajorityVote"})
+"""Methods that count a rule's vote as any other."""
+
+_FIRST = {"Auto": "DawidSkene"}
+"""Methods in whose place another judges the rules: Auto fits many models, and the choice between them comes later."""
+
 _NUDGE = 1e-9
 """Added to the drawn one of tied classes, so that a task kind, which takes the largest, takes that one."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Gold:
-    """Items with a known class, from the index: `role` is "gate" or "audit"."""
-
-    item_ids: Any
-    classes: Any
-
-    @classmethod
-    def of(cls, index: pa.Table, role: str) -> "Gold":
-        """Return the gold of a role."""
-        chosen = index.filter(pc.equal(index.column("gold_role"), role))
-        return cls(chosen.column("item_id").combine_chunks(), chosen.column("gold").combine_chunks())
-
-    def __len__(self) -> int:
-        """Return how many items are known."""
-        return len(self.item_ids)
-
-    def answered(self, item_ids: Any, answers: Any) -> tuple[Any, npt.NDArray[np.bool_]]:
-        """Return the class of every gold item that has an answer, and whether the answer is that class."""
-        places = pc.index_in(self.item_ids, value_set=_one(item_ids))
-        given = _one(answers).take(places.drop_null())
-        truth = self.classes.filter(places.is_valid())
-        return truth, pc.equal(given, truth).to_numpy(zero_copy_only=False)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Inferred:
-    """The result of one aggregation.
-
-    Attributes:
-        posteriors: `POSTERIORS` of every item with votes.
-        reliabilities: `RELIABILITIES` of every annotator.
-        class_prior: (classes,) how frequent each class seems to be.
-        iterations: of the model; 0 without votes.
-        has_converged: whether the model stopped by itself.
-        log_likelihood: of the votes under the model, in nats; 0 where the model has none.
-        objective: what the model climbed; 0 where it climbs nothing.
-        choice: which model was taken and why, in one sentence; empty where there was no choice.
-    """
-
-    posteriors: pa.Table
-    reliabilities: pa.Table
-    class_prior: FloatArray
-    iterations: int
-    has_converged: bool
-    log_likelihood: float
-    objective: float
-    choice: str = ""
 
 
 def infer(
@@ -90,6 +56,10 @@ def infer(
     predictions: PredictionTable | None = None,
 ) -> Inferred:
     """Infer every item's class from all votes.
+
+    Majority vote takes all votes alike. Under every other method rules and knowledge bases are weighed by themselves
+    (`sources.weigh_rules`), with people's labels and gold as the measure, and what they say of an item becomes its
+    prior beside the model's; the method then infers from people's votes, and where there are none that prior decides.
 
     Args:
         votes: `VOTES` as they came; only those that count are used, and of two of one annotator the later.
@@ -104,30 +74,100 @@ def infer(
     counting = current_votes(votes).sort_by([("time", "ascending"), ("vote_id", "ascending")])
     if not len(counting):
         return _nothing(task)
+    by_rules = is_by_rules(counting)
+    if inference.method in _TAKES_ALL or not pc.any(by_rules).as_py():
+        return _by_votes(counting, task, inference, gold=gold, predictions=predictions)
+    rules, others = counting.filter(by_rules), counting.filter(pc.invert(by_rules))
+    return _with_rules(rules, others, task, inference, gold=gold, predictions=predictions)
+
+
+def _by_votes(
+    counting: pa.Table,
+    task: Task,
+    inference: Inference,
+    *,
+    gold: Gold | None,
+    predictions: PredictionTable | None,
+) -> Inferred:
+    """Infer from votes that count, all alike."""
     units = task.kind.vote_units(counting, task.classes)
+    voters = Voters.of(units)
     try:
-        matrix = VoteMatrix.from_table(vote_frame(units), classes=task.classes)
+        matrix = VoteMatrix.from_table(vote_frame(units, annotators=voters.names), classes=task.classes)
         fit = _fit(matrix, units, task, inference, gold=gold, predictions=predictions)
     except AggregationError as error:
         raise InvalidInput(str(error)) from error
     return Inferred(
         posteriors=_posteriors(fit, matrix, units, task),
-        reliabilities=_reliabilities(fit, units),
+        reliabilities=_reliabilities(fit, voters),
         class_prior=fit.class_prior_,
         iterations=fit.n_iter_,
         has_converged=fit.converged_,
         log_likelihood=float(fit.log_likelihood_[-1]) if len(fit.log_likelihood_) else 0.0,
         objective=float(fit.objective_[-1]) if len(fit.objective_) else 0.0,
         choice=fit.selection_.reason if fit.selection_ else "",
+        asked=pc.unique(counting.filter(is_by_people(counting)).column("item_id")),
     )
 
 
-def vote_frame(units: pa.Table) -> pa.Table:
-    """Return votes on units as the frame that `VoteMatrix.from_table` reads."""
+def _with_rules(
+    rules: pa.Table,
+    others: pa.Table,
+    task: Task,
+    inference: Inference,
+    *,
+    gold: Gold | None,
+    predictions: PredictionTable | None,
+) -> Inferred:
+    """Infer from votes of people and others, with what rules say as each item's prior.
+
+    People's votes are fitted twice: by themselves, to judge the rules by, and with the rules' word in the prior.
+    """
+    task.kind.vote_units(rules, task.classes)  # refuses a class that is not the task's
+    first = replace(inference, method=_FIRST.get(inference.method, inference.method))
+    alone = _by_votes(others, task, first, gold=gold, predictions=predictions) if len(others) else _nothing(task)
+    shares = _class_shares(gold, task)
+    weights = weigh_rules(
+        rules, classes=pa.array(task.classes, pa.string()), known=_known(alone, gold, task), class_shares=shares
+    )
+    priors = rule_priors(weights, alone, predictions=predictions, class_shares=shares)
+    inferred = _by_votes(others, task, inference, gold=gold, predictions=priors) if len(others) else alone
+    return with_rule_items(inferred, weights, priors, rules=rules, task=task, gold=gold)
+
+
+def _known(alone: Inferred, gold: Gold | None, task: Task) -> KnownClasses:
+    """Return what people's votes and gold say of items; gold is held already where people have voted."""
+    ids, probabilities = [_one(alone.posteriors.column("item_id"))], [np.zeros((0, len(task.classes)))]
+    if len(alone.posteriors):
+        probabilities.append(to_matrix(alone.posteriors.column("probabilities")))
+    if gold is not None and len(gold):
+        is_new = pc.invert(pc.is_in(gold.item_ids, value_set=ids[0]))
+        ids.append(gold.item_ids.filter(is_new))
+        probabilities.append(_one_hot(gold.classes.filter(is_new), task))
+    return KnownClasses(pa.concat_arrays(ids), np.concatenate(probabilities))
+
+
+def _class_shares(gold: Gold | None, task: Task) -> FloatArray:
+    """Return how frequent the classes are by gold, which is no batch that a strategy has chosen; all alike without."""
+    counts = np.full(len(task.classes), _EVEN_ITEMS)
+    if gold is not None and len(gold):
+        counts += _one_hot(gold.classes, task).sum(axis=0)
+    shares: FloatArray = counts / counts.sum()
+    return shares
+
+
+def _one_hot(labels: Any, task: Task) -> FloatArray:
+    places = pc.index_in(labels, value_set=pa.array(task.classes, pa.string())).to_numpy(zero_copy_only=False)
+    rows: FloatArray = np.eye(len(task.classes))[places.astype(np.int64)]
+    return rows
+
+
+def vote_frame(units: pa.Table, *, annotators: Any = None) -> pa.Table:
+    """Return votes on units as the frame that `VoteMatrix.from_table` reads, by other annotators where given."""
     return pa.table(
         {
             "item": units.column("unit"),
-            "annotator": units.column("annotator"),
+            "annotator": units.column("annotator") if annotators is None else annotators,
             "label": units.column("answer"),
             "weight": units.column("weight"),
         }
@@ -205,20 +245,20 @@ def _posteriors(fit: Fit, matrix: VoteMatrix, units: pa.Table, task: Task) -> pa
     )
 
 
-def _reliabilities(fit: Fit, units: pa.Table) -> pa.Table:
+def _reliabilities(fit: Fit, voters: Voters) -> pa.Table:
     learned = fit.reliability_
-    places = pc.index_in(learned.annotator_ids, value_set=_one(units.column("annotator")))
+    annotators, sources, is_first = voters.described(learned.annotator_ids)
     confusion = learned.confusion.reshape(len(learned), -1)
     return pa.table(
         {
-            "annotator": learned.annotator_ids,
-            "source": _one(units.column("source")).take(places),
+            "annotator": annotators,
+            "source": sources,
             "accuracy": pa.array(learned.accuracy),
             "n_votes": pa.array(learned.n_votes, pa.int64()),
             "confusion": from_matrix(confusion),
         },
         schema=RELIABILITIES.arrow,
-    )
+    ).filter(is_first)
 
 
 def _nothing(task: Task) -> Inferred:

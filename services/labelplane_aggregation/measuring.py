@@ -8,11 +8,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelplane_aggregation.agreement import gwet_ac1, krippendorff_alpha
-from labelplane_aggregation.inbox.votes import SOURCE
-from labelplane_aggregation.inferring import Gold, vote_frame
+from labelplane_aggregation.inferred import Gold
+from labelplane_aggregation.inferring import vote_frame
 from labelplane_aggregation.models import VoteMatrix
 from labelplane_aggregation.requests import Task
-from labelplane_core.tables import current_votes
+from labelplane_core.tables import current_votes, is_by_people
 
 __all__ = ["agreement_figures", "estimated_error", "gate_figures"]
 
@@ -25,7 +25,7 @@ def agreement_figures(votes: pa.Table, task: Task) -> dict[str, float]:
         task: kind and classes.
     """
     counting = current_votes(votes)
-    people = counting.filter(pc.equal(counting.column("source"), SOURCE))
+    people = counting.filter(is_by_people(counting))
     if not len(people):
         return {}
     in_order = people.sort_by([("time", "ascending"), ("vote_id", "ascending")])
@@ -38,7 +38,10 @@ def agreement_figures(votes: pa.Table, task: Task) -> dict[str, float]:
 
 
 def estimated_error(posteriors: pa.Table, *, leave_out: Any) -> float | None:
-    """Return the share of wrong labels that the posteriors imply, items in `leave_out` aside; None without items."""
+    """Return the share of wrong labels that the posteriors imply, items in `leave_out` aside; None without items.
+
+    Items on which rules alone have voted count: their posteriors are what the job says of them.
+    """
     chosen = posteriors.filter(pc.invert(pc.is_in(posteriors.column("item_id"), value_set=leave_out)))
     if not len(chosen):
         return None

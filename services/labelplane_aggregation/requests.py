@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from labelplane_aggregation.sources import KnowledgeBaseSpec, RuleSpec
 from labelplane_core.tasks import TaskKind
 
 __all__ = [
@@ -79,13 +80,16 @@ class PrepareRequest:
 
 @dataclass(frozen=True, slots=True)
 class VoteRequest:
-    """Collect the votes that have come."""
+    """Collect the votes that have come, and let the sources vote."""
 
     round_number: int
     attempt: int
     task: Task
     index_ref: str
     previous_votes_ref: str
+    rules: tuple[RuleSpec, ...] = ()
+    knowledge_bases: tuple[KnowledgeBaseSpec, ...] = ()
+    metadata_fields: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

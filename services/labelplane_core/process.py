@@ -15,27 +15,43 @@ from prometheus_client import REGISTRY, start_http_server
 from labelplane.operation.v1 import operation_pb2 as pb
 from labelplane.operation.v1.operation_pb2_grpc import add_OperationServiceServicer_to_server
 from labelplane_core.clock import Clock, SystemClock
-from labelplane_core.errors import LabelplaneError
+from labelplane_core.errors import BadKey, LabelplaneError
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.operations.servicer import OperationServicer
 from labelplane_core.rpc import Registration, RpcServer, TlsFiles
 from labelplane_core.settings import ServiceSettings
-from labelplane_core.storage import Layout, ObjectStore, open_store, probe_conditional_put
+from labelplane_core.storage import Layout, ObjectStore, StoreOptions, open_store, probe_conditional_put
 
 __all__ = ["Register", "ServiceParts", "operation_registration", "run_service", "service_name"]
 
 _log = logging.getLogger(__name__)
 
 
+def _opens_nothing(address: str) -> ObjectStore:
+    raise BadKey(f"address {address!r} cannot be opened here: no other store than the job's own is known")
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceParts:
-    """What every service is built from: the job's store, its data set, its operations and the time."""
+    """What every service is built from: the job's store, its data set, its operations and the time.
+
+    Attributes:
+        store: where results go.
+        layout: its keys.
+        data: the items, read only.
+        operations: runs the stages.
+        clock: the time.
+        open_address: returns the store at another address of the job, read only; `BadKey` for what is none.
+        trusted_packages: Python packages whose functions may run as rules.
+    """
 
     store: ObjectStore
     layout: Layout
     data: ObjectStore
     operations: OperationRunner
     clock: Clock
+    open_address: Callable[[str], ObjectStore] = _opens_nothing
+    trusted_packages: tuple[str, ...] = ()
 
 
 Register = Callable[[ServiceParts], Sequence[Registration]]
@@ -104,7 +120,16 @@ async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
         data=open_store(settings.data_uri, options=options, readonly=True),
         operations=OperationRunner(store, layout, clock=clock, owner=owner, settings=RunnerSettings()),
         clock=clock,
+        open_address=partial(_open_in_cluster, options=options),
+        trusted_packages=settings.trusted_package_names,
     )
+
+
+def _open_in_cluster(address: str, *, options: StoreOptions) -> ObjectStore:
+    """Return a bucket with the job's own credentials; a path of this machine is nothing that a job may read."""
+    if not address.startswith(("s3://", "gs://", "az://")):
+        raise BadKey(f"address {address!r} is a path: on a cluster give s3://bucket/prefix")
+    return open_store(address, options=options, readonly=True)
 
 
 def _tls_files(settings: ServiceSettings) -> TlsFiles | None:

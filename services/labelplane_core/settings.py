@@ -96,3 +96,12 @@ class ServiceSettings(ProcessSettings):
     longest_call_seconds: float = Field(default=30.0, gt=0, le=600)
     drain_grace_seconds: float = Field(default=20.0, ge=0, le=3600)
     threads: int = Field(default=0, ge=0, le=1024, description="Threads of numeric libraries; 0 takes every core.")
+    trusted_packages: str = Field(
+        default="",
+        description="Python packages, with commas between, whose functions may run as rules; empty trusts none.",
+    )
+
+    @property
+    def trusted_package_names(self) -> tuple[str, ...]:
+        """The packages that are trusted."""
+        return tuple(name.strip() for name in self.trusted_packages.split(",") if name.strip())

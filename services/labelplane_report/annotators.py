@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelplane_core.errors import BadTable
-from labelplane_core.tables import to_matrix
+from labelplane_core.tables import is_by_rules, to_matrix
 from labelplane_report.columns import FloatArray, one_array
 from labelplane_report.data import AnnotatorRow, Bias, Interval, Suspicion
 from labelplane_report.intervals import wilson_interval
@@ -21,7 +22,7 @@ _RANDOM_KAPPA = 1 / 3
 def annotator_rows(
     reliabilities: pa.Table, *, classes: Sequence[str], class_shares: Sequence[float]
 ) -> tuple[AnnotatorRow, ...]:
-    """Return one row for each annotator of a RELIABILITIES table, least accurate first.
+    """Return one row for each annotator of a RELIABILITIES table, least accurate first; rules have rows of their own.
 
     `chance` is the accuracy that the annotator's own mix of answers would reach if it were dealt out at random:
     the sum over classes of (share of the class) x (share of the answer). The interval is Wilson's with the estimated
@@ -35,6 +36,7 @@ def annotator_rows(
     Raises:
         BadTable: A confusion is not classes x classes, or an accuracy is outside [0, 1]; messages name the annotator.
     """
+    reliabilities = reliabilities.filter(pc.invert(is_by_rules(reliabilities)))
     names = one_array(reliabilities, "annotator").to_pylist()
     sources = one_array(reliabilities, "source").to_pylist()
     accuracy = one_array(reliabilities, "accuracy").to_numpy(zero_copy_only=False)

@@ -28,6 +28,7 @@ from labelplane_report.measures import (
     round_point,
     truth_accuracy,
 )
+from labelplane_report.rules import rule_rows
 
 __all__ = ["ReportTables", "build_report", "build_round_points"]
 
@@ -42,6 +43,7 @@ class ReportTables:
         labels: LABELS, one row for each item.
         reliabilities: RELIABILITIES of the last aggregation.
         item_errors: ITEM_ERRORS; None when every item could be used.
+        rules: RULE_DIAGNOSTICS; None when only people vote.
     """
 
     index: pa.Table
@@ -49,6 +51,7 @@ class ReportTables:
     labels: pa.Table
     reliabilities: pa.Table
     item_errors: pa.Table | None = None
+    rules: pa.Table | None = None
 
 
 def build_report(
@@ -96,6 +99,7 @@ def build_report(
         audit=audit_accuracy(tables.labels, known, classes=job.classes),
         confusion=confusion(tables.labels, known, classes=job.classes),
         annotators=annotator_rows(tables.reliabilities, classes=job.classes, class_shares=_class_shares(labels)),
+        rules=() if tables.rules is None else rule_rows(tables.rules, classes=job.classes, n_items=len(tables.index)),
         hard_items=hard_items(hardest, tables.labels, votes=tables.votes, truth=truth, previews=previews),
         item_errors=() if errors is None else item_errors(errors),
         item_error_count=0 if errors is None else len(errors),

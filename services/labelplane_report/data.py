@@ -28,6 +28,7 @@ __all__ = [
     "Provenance",
     "ReportData",
     "RoundPoint",
+    "RuleRow",
     "StageRow",
     "Stop",
     "Suspicion",
@@ -217,6 +218,35 @@ class AnnotatorRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleRow:
+    """How one rule or knowledge base does.
+
+    Attributes:
+        rule: Its name.
+        source: "rules" or "knowledge-bases".
+        answers: Classes that it votes, the most frequent first; at most three.
+        hits: Items that it votes on.
+        coverage: Of all items, 0 to 1.
+        overlap: Share of its hits on which another votes, too; None without hits.
+        conflict: Share of its hits on which another says something else; None without hits.
+        outvoted: Items on which a rule of higher priority votes in its place.
+        estimated: How often it is right by the posteriors; None where nothing counts.
+        measured: How often it is right on gate gold; None where it votes on none.
+    """
+
+    rule: str
+    source: str
+    answers: tuple[str, ...]
+    hits: int
+    coverage: float
+    overlap: float | None = None
+    conflict: float | None = None
+    outvoted: int = 0
+    estimated: float | None = None
+    measured: Proportion | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Preview:
     """What shows an item: a picture as a `data:image/` address, or its text.
 
@@ -323,7 +353,8 @@ class ReportData:
         accuracy: Against truth, outside gold; None without truth.
         audit: Audit gold whose label is right; None without audit gold.
         confusion: Of truth, audit gold or posteriors, the first that is known; None without labels.
-        annotators: Least accurate first.
+        annotators: Least accurate first; rules and knowledge bases are not among them.
+        rules: In the order of the job.
         hard_items: Least sure first.
         item_errors: The first of the items that could not be used.
         item_error_count: All of them.
@@ -340,6 +371,7 @@ class ReportData:
     audit: Proportion | None = None
     confusion: Confusion | None = None
     annotators: tuple[AnnotatorRow, ...] = ()
+    rules: tuple[RuleRow, ...] = ()
     hard_items: tuple[HardItem, ...] = ()
     item_errors: tuple[ItemError, ...] = ()
     item_error_count: int = 0

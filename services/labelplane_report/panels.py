@@ -115,6 +115,22 @@ def reliabilities_panel(data: ReportData) -> Section | None:
     return Section("Annotators", lead, "panels/reliabilities.html.j2", content=content)
 
 
+def rules_panel(data: ReportData) -> Section | None:
+    """Return how each rule and knowledge base does."""
+    rows = data.rules
+    if not rows:
+        return None
+    silent = sum(not row.hits for row in rows)
+    told = f" {wording.count_of(silent, 'of them never votes', 'of them never vote')}." if silent else ""
+    count = wording.count_of(len(rows), "rule or knowledge base", "rules and knowledge bases")
+    lead = (
+        f"{count} voted: how many items each covers, how it agrees with the others, and how often it is right, as "
+        f"truth inference estimates it and as gate gold measures it.{told}"
+    )
+    content = {"shown": rows[:_ROWS_SHOWN], "hidden": rows[_ROWS_SHOWN:_ROWS_KEPT]}
+    return Section("Rules and knowledge bases", lead, "panels/rules.html.j2", content=content)
+
+
 def hardest_items_panel(data: ReportData) -> Section | None:
     """Return the least sure labels, and the items that could not be used."""
     if not data.hard_items and not data.item_error_count:
@@ -154,6 +170,7 @@ STANDARD_PANELS: Mapping[str, PanelBuilder] = MappingProxyType(
         "confidence": confidence_panel,
         "confusion": confusion_panel,
         "reliabilities": reliabilities_panel,
+        "rules": rules_panel,
         "hardest-items": hardest_items_panel,
         "cost": cost_panel,
         "provenance": provenance_panel,

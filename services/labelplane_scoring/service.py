@@ -18,7 +18,7 @@ from labelplane_core.queue import MemoryQueue
 from labelplane_core.seeds import generator
 from labelplane_core.shards import Shard, Stage, plan_shards, work
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, SCORES, SELECTION, VOTES, TableManifest
+from labelplane_core.tables import INDEX, SCORES, SELECTION, VOTES, TableManifest, is_by_people
 from labelplane_core.tasks import Modality
 from labelplane_scoring.errors import BadProbabilitiesError, ScoringError
 from labelplane_scoring.requests import ScoreRequest, SelectRequest
@@ -193,9 +193,10 @@ class ScoringService:
         return await self._tables.read_manifest(ref, SELECTION) if ref else None
 
     async def _asked_ids(self, before: TableManifest | None, votes_ref: str) -> pa.ChunkedArray:
-        """Return the ids of items that were asked or have votes."""
+        """Return the ids of items that people were asked about or have voted on; votes of rules ask nobody."""
         asked = await self._tables.read_parts(before.parts if before else (), SELECTION)
-        voted = await self._tables.read(votes_ref, VOTES) if votes_ref else VOTES.empty()
+        votes = await self._tables.read(votes_ref, VOTES) if votes_ref else VOTES.empty()
+        voted = votes.filter(is_by_people(votes))
         return pa.chunked_array(asked.column("item_id").chunks + voted.column("item_id").chunks, pa.string())
 
 

@@ -177,7 +177,14 @@ class World:
         name = owner or f"process-{len(self.services)}"
         runner = OperationRunner(store, layout, clock=clock, owner=name, settings=settings)
         data = open_store(f"file://{self.data}", readonly=True)
-        parts = ServiceParts(store=store, layout=layout, data=data, operations=runner, clock=time or clock)
+        parts = ServiceParts(
+            store=store,
+            layout=layout,
+            data=data,
+            operations=runner,
+            clock=time or clock,
+            open_address=lambda uri: open_store(f"file://{self.data / uri}", readonly=True),
+        )
         server = RpcServer(
             [*register(parts), operation_registration(parts)], token=TOKEN, clock=clock, registry=CollectorRegistry()
         )
@@ -254,13 +261,14 @@ def prepare(uid: str = "uid", *, task: task_pb2.Task | None = None, **dataset: A
     )
 
 
-def vote_stage(number: int, previous: str = "", *, attempt: int = 1) -> pb.StartVoteRequest:
+def vote_stage(number: int, previous: str = "", *, attempt: int = 1, **sources: Any) -> pb.StartVoteRequest:
     return pb.StartVoteRequest(
         invocation=invocation(f"job/{number}/vote/{attempt}"),
         round=task_pb2.Round(number=number, attempt=attempt),
         task=text_task(),
         index_ref="dataset/manifest.json",
         previous_votes_ref=previous,
+        **sources,
     )
 
 

@@ -10,9 +10,10 @@ import random
 import ssl
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -28,13 +29,13 @@ _HOP_HEADERS = {"connection", "transfer-encoding", "content-length", "host", "co
 class Faults:
     """How often each thing goes wrong, as shares of events or requests, and how many faults there are in all."""
 
-    lost: float = 0.06
-    doubled: float = 0.06
-    swapped: float = 0.06
-    cut: float = 0.01
-    refused: float = 0.04
-    unavailable: float = 0.04
-    unanswered: float = 0.02
+    lost: float = 0.12
+    doubled: float = 0.12
+    swapped: float = 0.12
+    cut: float = 0.02
+    refused: float = 0.06
+    unavailable: float = 0.06
+    unanswered: float = 0.03
     outages_every: int = 250
     outage_seconds: float = 1.0
     most: int = 2_000
@@ -141,8 +142,8 @@ def _refusal(code: int, reason: str) -> web.Response:
 def api_proxy(server: ApiServer, *, seed: int, faults: Faults | None = None) -> Iterator[ApiProxy]:
     """Run a proxy in a thread of its own until the context ends."""
     proxy = ApiProxy(server, faults or Faults(), random.Random(seed))
-    loop, started = asyncio.new_event_loop(), threading.Event()
-    stop: list[asyncio.Event] = []
+    started = threading.Event()
+    stop: list[Callable[[], object]] = []
 
     async def serve() -> None:
         context = ssl.create_default_context(cafile=str(server.certificate))
@@ -159,17 +160,17 @@ def api_proxy(server: ApiServer, *, seed: int, faults: Faults | None = None) -> 
             await site.start()
             assert runner.addresses
             proxy.port = runner.addresses[0][1]
-            stop.append(asyncio.Event())
+            ended = asyncio.Event()
+            stop.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
             started.set()
-            await stop[0].wait()
+            await ended.wait()
             await runner.cleanup()
 
-    thread = threading.Thread(target=lambda: loop.run_until_complete(serve()), name="api-proxy")
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="api-proxy")
     thread.start()
     assert started.wait(30)
     try:
         yield proxy
     finally:
-        loop.call_soon_threadsafe(stop[0].set)
+        stop[0]()
         thread.join()
-        loop.close()

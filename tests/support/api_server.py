@@ -1,14 +1,12 @@
 """A real Kubernetes API server for tests: etcd and kube-apiserver on free ports of the loopback address.
 
 No node and no controller runs: objects are stored, defaulted, validated and watched as in production, and nothing more.
-Binaries are taken from KUBEBUILDER_ASSETS, from PATH, or from .tools (`make tools`).
+Binaries are found as `real_parts` tells.
 """
 
 import json
 import os
 import secrets
-import shutil
-import socket
 import ssl
 import subprocess
 import time
@@ -20,11 +18,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-import pytest
+from real_parts import find_tool, free_ports, running
 
 _READY_SECONDS = 120.0
-_STOP_SECONDS = 15.0
-_TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 _SERVICE_NETWORK = "10.0.0.0/24"
 
 
@@ -161,10 +157,10 @@ class ApiServer:
 @contextmanager
 def running_api_server(folder: Path) -> Iterator[ApiServer]:
     """Start etcd and an API server that keep everything below `folder`; both are stopped by their process ids."""
-    etcd, apiserver, openssl = (_binary(name) for name in ("etcd", "kube-apiserver", "openssl"))
+    etcd, apiserver, openssl = (find_tool(name) for name in ("etcd", "kube-apiserver", "openssl"))
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
-        client_port, peer_port, port = _free_ports(3)
+        client_port, peer_port, port = free_ports(3)
         client, peer = (f"http://127.0.0.1:{number}" for number in (client_port, peer_port))
         addresses = (
             f"--listen-client-urls={client}",
@@ -174,7 +170,7 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
             f"--initial-cluster=default={peer}",
         )
         command = [etcd, f"--data-dir={folder / 'etcd'}", "--unsafe-no-fsync", "--log-level=warn", *addresses]
-        process = started.enter_context(_running(command, log=folder / "etcd.log"))
+        process = started.enter_context(running(command, log=folder / "etcd.log"))
         _await(lambda: _answers(client_port, "/health"), process, log=folder / "etcd.log")
         token = secrets.token_hex(16)
         (folder / "tokens.csv").write_text(f"{token},test,test,system:masters\n")
@@ -187,7 +183,7 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
         arguments += [f"--service-cluster-ip-range={_SERVICE_NETWORK}", "--allow-privileged=true", "--profiling=false"]
         # Without a controller manager no namespace gets its ServiceAccount, which this plugin would wait for.
         arguments += ["--disable-admission-plugins=ServiceAccount"]
-        process = started.enter_context(_running([apiserver, *arguments], log=folder / "apiserver.log"))
+        process = started.enter_context(running([apiserver, *arguments], log=folder / "apiserver.log"))
         server = ApiServer(port=port, token=token, certificate=folder / "apiserver.crt", folder=folder)
         started.callback(server.close)
         _await(lambda: _is_ready(server), process, log=folder / "apiserver.log")
@@ -212,40 +208,6 @@ def _identity(folder: Path, openssl: str) -> list[str]:
         f"--service-account-key-file={signing_key}",
         f"--service-account-signing-key-file={signing_key}",
     ]
-
-
-@contextmanager
-def _running(command: list[str], *, log: Path) -> Iterator[subprocess.Popen[bytes]]:
-    with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output)
-    try:
-        yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_STOP_SECONDS)
-
-
-def _binary(name: str) -> str:
-    places = (os.environ.get("KUBEBUILDER_ASSETS", ""), os.environ.get("PATH", ""), os.fspath(_TOOLS))
-    binary = shutil.which(name, path=os.pathsep.join(place for place in places if place))
-    if binary is None:
-        reason = f"{name} is neither in KUBEBUILDER_ASSETS nor on PATH nor in .tools: run `make tools`"
-        if os.environ.get("LABELPLANE_REQUIRE_PARTS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return binary
-
-
-def _free_ports(count: int) -> list[int]:
-    with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
 
 
 def _await(is_ready: Any, process: subprocess.Popen[bytes], *, log: Path) -> None:

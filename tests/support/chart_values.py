@@ -31,6 +31,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "replicas": 3,
         "logLevel": "DEBUG",
         "workers": 4,
+        "resyncSeconds": 60,
         "leaderElection": {"leaseDurationSeconds": 30, "renewDeadlineSeconds": 20, "retryPeriodSeconds": 5},
         "resources": {"requests": {"cpu": 1, "memory": "1Gi"}, "limits": {"cpu": "1500m", "memory": "1Gi"}},
         "extraEnv": [

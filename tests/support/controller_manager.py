@@ -1,15 +1,12 @@
 """A real kube-controller-manager for tests, with the controllers that a test asks for and no others."""
 
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from api_server import ApiServer
-from helm import find_tool
-
-_STOP_SECONDS = 15.0
+from real_parts import find_tool, running
 
 
 @contextmanager
@@ -22,14 +19,6 @@ def running_controllers(server: ApiServer, folder: Path, *controllers: str) -> I
         "--leader-elect=false",
         "--secure-port=0",
     ]
-    with (folder / "controller-manager.log").open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=output, env={"PATH": os.environ["PATH"]})
-    try:
+    environment = {"PATH": os.environ["PATH"]}
+    with running(command, log=folder / "controller-manager.log", environment=environment):
         yield
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_STOP_SECONDS)

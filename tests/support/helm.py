@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -11,7 +10,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -21,17 +19,6 @@ NAMESPACE = "labelplane-system"
 KUBE_VERSION = "1.31.0"
 
 Manifest = dict[str, Any]
-
-
-def find_tool(name: str) -> str:
-    """Return the path of a tool on PATH or in .tools; without it the test is skipped, or fails where it must not."""
-    binary = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), os.fspath(ROOT / ".tools")]))
-    if binary is None:
-        reason = f"{name} is neither on PATH nor in .tools: run `make tools`"
-        if os.environ.get("LABELPLANE_REQUIRE_PARTS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return binary
 
 
 class HelmError(Exception):

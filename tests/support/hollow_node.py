@@ -20,10 +20,10 @@ from typing import Any
 import grpc
 from api_server import ApiError, ApiServer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from real_parts import stop
 
 JOB_LABEL = "labelplane.io/job"
 _POLL_SECONDS = 0.2
-_STOP_SECONDS = 20.0
 _PORT = "50051"
 
 Object = dict[str, Any]
@@ -118,13 +118,7 @@ class HollowNode:
     def _end(self, name: str) -> None:
         pod = self._pods.pop(name)
         for process in pod.processes:
-            process.terminate()
-        for process in pod.processes:
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(_STOP_SECONDS)
+            stop(process)
 
     def _report(self, name: str, deployment: Object) -> None:
         pod = self._pods.get(name)

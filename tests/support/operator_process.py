@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from urllib.error import HTTPError, URLError
 from urllib.request import urlopen
 
 from api_server import ApiServer
+from real_parts import free_ports, running
 
 KEY = b"0123456789abcdef0123456789abcdef"
 SYSTEM_NAMESPACE = "default"
@@ -76,7 +76,7 @@ def operator_process(
     folder.mkdir(parents=True, exist_ok=True)
     key = folder / "installation.key"
     key.write_bytes(KEY)
-    health_port, metrics_port = _free_ports()
+    health_port, metrics_port = free_ports(2)
     values = {
         "installation": "test",
         "installation_key_file": str(key),
@@ -94,25 +94,11 @@ def operator_process(
     inherited = {key: os.environ[key] for key in ("PATH", "PYTHONPATH", "HOME") if key in os.environ}
     inherited["KUBECONFIG"] = str(kubeconfig or server.kubeconfig())
     log = folder / f"{name}.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "labelplane_operator"],
-            env={**inherited, **environment},
-            stdout=output,
-            stderr=output,
-        )
-    operator = OperatorProcess(process, log, health_port, metrics_port)
-    try:
+    command = [sys.executable, "-m", "labelplane_operator"]
+    with running(command, log=log, environment={**inherited, **environment}) as process:
+        operator = OperatorProcess(process, log, health_port, metrics_port)
         _await_ready(operator)
         yield operator
-    finally:
-        if process.poll() is None:
-            process.terminate()
-            try:
-                process.wait(_STOP_SECONDS)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(_STOP_SECONDS)
 
 
 def _await_ready(operator: OperatorProcess) -> None:
@@ -125,10 +111,3 @@ def _await_ready(operator: OperatorProcess) -> None:
             pass
         time.sleep(0.05)
     raise RuntimeError(f"the operator did not start: {operator.log.read_text()[-3000:]}")
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return first.getsockname()[1], second.getsockname()[1]

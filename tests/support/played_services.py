@@ -6,9 +6,10 @@ and it tells what was started, so that a test can see that nothing ran twice. Jo
 
 import asyncio
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -185,7 +186,9 @@ def _starter(played: PlayedServices, base: type, messages: Any, *stages: str) ->
     return type(f"Played{base.__name__}", (base,), {f"Start{stage}": method(stage) for stage in stages})()
 
 
-async def _serve(played: PlayedServices, socket: Path, started: threading.Event, stop: list[asyncio.Event]) -> None:
+async def _serve(
+    played: PlayedServices, socket: Path, started: threading.Event, stop: list[Callable[[], object]]
+) -> None:
     server = grpc.aio.server()
     aggregation = _starter(
         played,
@@ -202,9 +205,10 @@ async def _serve(played: PlayedServices, socket: Path, started: threading.Event,
     review_inbox_pb2_grpc.add_ReviewInboxServiceServicer_to_server(_Inbox(played), server)  # type: ignore[no-untyped-call]
     server.add_insecure_port(f"unix:{socket}")
     await server.start()
-    stop.append(asyncio.Event())
+    ended = asyncio.Event()
+    stop.append(partial(asyncio.get_running_loop().call_soon_threadsafe, ended.set))
     started.set()
-    await stop[0].wait()
+    await ended.wait()
     await server.stop(0.5)
 
 
@@ -248,12 +252,12 @@ def played_services(
     """Play the services of a namespace's jobs; yields what they know and the operator's LABELPLANE_SERVICE_ADDRESS."""
     folder.mkdir(parents=True, exist_ok=True)
     played = PlayedServices(seconds)
-    loop, started = asyncio.new_event_loop(), threading.Event()
-    stop: list[asyncio.Event] = []
+    started = threading.Event()
+    stop: list[Callable[[], object]] = []
     own = ApiServer(port=server.port, token=server.token, certificate=server.certificate, folder=server.folder)
     node = _Node(own, namespace, folder)
     threads = [
-        threading.Thread(target=lambda: loop.run_until_complete(_serve(played, folder / "all", started, stop))),
+        threading.Thread(target=lambda: asyncio.run(_serve(played, folder / "all", started, stop))),
         threading.Thread(target=node.run),
     ]
     for thread in threads:
@@ -263,8 +267,7 @@ def played_services(
         yield played, f"unix:{folder}/{{service}}.sock"
     finally:
         node.stop()
-        loop.call_soon_threadsafe(stop[0].set)
+        stop[0]()
         for thread in threads:
             thread.join()
-        loop.close()
         own.close()

@@ -1,7 +1,6 @@
 """A real S3 server for tests: versitygw over temporary folders, on a free port of the loopback address."""
 
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -10,15 +9,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import pytest
+from real_parts import find_tool, free_ports, running
 
 from labelplane_core.storage import RetryPolicy, StoreOptions
 
 ACCESS_KEY = "test-access"
 SECRET_KEY = "test-secret"
 _READY_SECONDS = 20.0
-_STOP_SECONDS = 10.0
-_TOOLS = Path(__file__).resolve().parents[2] / ".tools"
 
 
 @dataclass(frozen=True)
@@ -58,10 +55,10 @@ def options_for(endpoint: str, **changes: object) -> StoreOptions:
 @contextmanager
 def running_s3_server(folder: Path) -> Iterator[S3Server]:
     """Start a server that keeps its objects below `folder`, and stop it by its process id afterwards."""
-    binary = _binary()
+    binary = find_tool("versitygw")
     buckets = folder / "buckets"
     buckets.mkdir(parents=True)
-    port = _free_port()
+    (port,) = free_ports(1)
     command = [
         binary,
         "--access",
@@ -73,28 +70,9 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
         "--quiet",
         "posix",
     ]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([*command, *_metadata_arguments(folder), str(buckets)], stdout=log, stderr=log)
-    try:
+    with running([*command, *_metadata_arguments(folder), str(buckets)], log=folder / "log") as process:
         _await_ready(process, port, folder / "log")
         yield S3Server(port, buckets)
-    finally:
-        process.terminate()
-        try:
-            process.wait(_STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait(_STOP_SECONDS)
-
-
-def _binary() -> str:
-    binary = shutil.which("versitygw", path=f"{_TOOLS}{os.pathsep}{os.environ.get('PATH', '')}")
-    if binary is None:
-        reason = "versitygw is neither in .tools nor on PATH: run `make tools`"
-        if os.environ.get("LABELPLANE_REQUIRE_PARTS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return binary
 
 
 def _metadata_arguments(folder: Path) -> list[str]:
@@ -105,13 +83,6 @@ def _metadata_arguments(folder: Path) -> list[str]:
         (folder / "metadata").mkdir()
         return ["--sidecar", str(folder / "metadata")]
     return []
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:

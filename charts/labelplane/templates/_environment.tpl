@@ -24,6 +24,8 @@
   value: {{ .Values.leaderElection.retryPeriodSeconds | quote }}
 - name: LABELPLANE_WORKERS
   value: {{ .Values.workers | quote }}
+- name: LABELPLANE_RESYNC_SECONDS
+  value: {{ .Values.resyncSeconds | quote }}
 - name: LABELPLANE_HEALTH_PORT
   value: "8080"
 - name: LABELPLANE_METRICS_PORT

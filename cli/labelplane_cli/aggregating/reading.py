@@ -10,7 +10,7 @@ from typing import Any, Final
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelplane_aggregation.preparing.columns import Columns, as_text
+from labelplane_aggregation.columns import Columns, as_text
 from labelplane_cli.errors import BadFile
 from labelplane_cli.table_files import read_table, separator_hint
 from labelplane_cli.terminal import short_path

@@ -7,6 +7,7 @@ import typer
 
 from labelplane_cli.errors import BadUsage
 from labelplane_cli.terminal import output
+from labelplane_cli.trusting import TrustOption, package_names
 
 if TYPE_CHECKING:
     from labelplane_api.job import LabelingJob
@@ -37,15 +38,25 @@ def run(
         bool, typer.Option("--no-browser", help="Print the page's link and open no browser.")
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")] = False,
+    trust: TrustOption = "",
 ) -> None:
     """Run a job until its labels are done. The same command goes on after Ctrl-C or a crash."""
     from labelplane_api.load import read_manifests
     from labelplane_api.support import check_supported
     from labelplane_cli.embedded.addresses import resolve_addresses
+    from labelplane_cli.ruling.checking import check_job_rules
 
     manifests = read_manifests(job_file)
     check_supported(manifests.job)
-    addresses = resolve_addresses(manifests, beside=job_file.absolute().parent, data=data or None, out=out or None)
+    trusted = package_names(trust)
+    check_job_rules(manifests, trusted_packages=trusted)
+    addresses = resolve_addresses(
+        manifests,
+        beside=job_file.absolute().parent,
+        data=data or None,
+        out=out or None,
+        trusted_packages=trusted,
+    )
     if replay is None:
         run_job(
             manifests.job,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.load import Manifests
+from labelplane_cli.embedded.job_stores import JobStores
 from labelplane_cli.errors import CliError
 from labelplane_cli.terminal import folder_at
 from labelplane_core.storage import ObjectStore, StoreOptions, open_store
@@ -23,6 +24,17 @@ class RunAddresses:
     data_uri: str
     options: StoreOptions
     ca_certificates: str = ""
+    trusted_packages: tuple[str, ...] = ()
+
+    def open_stores(self, *, store: ObjectStore | None = None) -> JobStores:
+        """Return all stores of the job, with another one for its results where given."""
+        return JobStores(
+            store=store or self.open_store(),
+            data=self.open_data(),
+            open_votes=self.open_votes,
+            open_address=self.open_address,
+            trusted_packages=self.trusted_packages,
+        )
 
     def open_store(self) -> ObjectStore:
         """Return the store of results."""
@@ -36,6 +48,10 @@ class RunAddresses:
         """Return the store of files of votes; a path is relative to the job file."""
         return open_store(_address(uri, self.beside), options=self._trusting())
 
+    def open_address(self, uri: str) -> ObjectStore:
+        """Return the store at an address of a knowledge base, read only; a path is relative to the job file."""
+        return open_store(_address(uri, self.beside), options=self._trusting(), readonly=True)
+
     def _trusting(self) -> StoreOptions:
         """Return the options with the job's own certificates, which the client wants in a file."""
         if not self.ca_certificates:
@@ -47,9 +63,16 @@ class RunAddresses:
 
 
 def resolve_addresses(
-    manifests: Manifests, *, beside: Path, data: str | None = None, out: str | None = None
+    manifests: Manifests,
+    *,
+    beside: Path,
+    data: str | None = None,
+    out: str | None = None,
+    trusted_packages: tuple[str, ...] = (),
 ) -> RunAddresses:
     """Return the addresses; paths in the job are relative to `beside`, those of flags to the working folder.
+
+    Functions of `trusted_packages` may run as rules.
 
     Raises:
         CliError: the items' folder is not there, or a Secret that the job names is missing.
@@ -65,7 +88,15 @@ def resolve_addresses(
         folder = Path(f"{job.metadata.name}-run").absolute()
         store_uri = job.address_below(store_uri)
     options = _options(job, manifests.secrets)
-    return RunAddresses(folder, beside, store_uri, data_uri, options, _ca_certificates(job, manifests.config_maps))
+    return RunAddresses(
+        folder,
+        beside,
+        store_uri,
+        data_uri,
+        options,
+        _ca_certificates(job, manifests.config_maps),
+        trusted_packages,
+    )
 
 
 def _address(text: str, beside: Path) -> str:

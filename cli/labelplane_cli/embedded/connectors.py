@@ -12,7 +12,7 @@ from labelplane_aggregation.preparing.truth import read_truth
 from labelplane_api.job import LabelingJob
 from labelplane_api.sources import Humans, SimulatedAnnotators
 from labelplane_cli.embedded.data_set import dataset_of, task_of
-from labelplane_cli.embedded.services import JobStores
+from labelplane_cli.embedded.job_stores import JobStores
 from labelplane_cli.errors import CliError
 from labelplane_core.errors import StoreError
 from labelplane_review.files import FilesConnector, PollTimes

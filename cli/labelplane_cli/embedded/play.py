@@ -13,7 +13,7 @@ from labelplane_cli.embedded.connectors import running_connector
 from labelplane_cli.embedded.front import FrontWish, both, running_front
 from labelplane_cli.embedded.run_folder import RunFolder, RunState
 from labelplane_cli.embedded.runtime import EmbeddedReconciler, Watcher
-from labelplane_cli.embedded.services import JobStores, running_services
+from labelplane_cli.embedded.services import running_services
 from labelplane_core.clock import Clock
 from labelplane_operator.requests import Installation
 from labelplane_operator.service_calls import ServiceCalls
@@ -46,7 +46,7 @@ async def play(
         epoch = stack.enter_context(folder.held())
         address = stack.enter_context(folder.socket())
         job = continued(job, folder.read_state())
-        stores = JobStores(addresses.open_store(), addresses.open_data(), addresses.open_votes)
+        stores = addresses.open_stores()
         channel = await stack.enter_async_context(running_services(stores, address=address, clock=clock))
         await stack.enter_async_context(running_connector(job, stores, channel))
         if front is not None:

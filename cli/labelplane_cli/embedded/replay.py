@@ -21,7 +21,7 @@ from labelplane_aggregation.rounds import RoundRecord, StageRecord, read_round_r
 from labelplane_api.status import Stage
 from labelplane_cli.embedded.addresses import RunAddresses
 from labelplane_cli.embedded.run_folder import RunFolder
-from labelplane_cli.embedded.services import JobStores, running_services
+from labelplane_cli.embedded.services import running_services
 from labelplane_cli.errors import BadUsage, JobHasFailed
 from labelplane_core.clock import Clock
 from labelplane_core.storage import Layout, ObjectStore, OverlayStore, open_store
@@ -89,7 +89,7 @@ async def replay(addresses: RunAddresses, number: int, *, clock: Clock) -> list[
             raise BadUsage(f"--replay {number}: no such finished round in {addresses.folder}: name an earlier one")
         store = OverlayStore(below, open_store("memory://"))
         socket = Path(stack.enter_context(TemporaryDirectory(prefix="labelplane-"))) / "services.sock"
-        stores = JobStores(store, addresses.open_data(), addresses.open_votes)
+        stores = addresses.open_stores(store=store)
         channel = await stack.enter_async_context(running_services(stores, address=f"unix:{socket}", clock=clock))
         return await _Replay(record, store, ServiceCalls(channel)).run()
 

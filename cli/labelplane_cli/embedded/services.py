@@ -2,32 +2,23 @@
 
 import secrets
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 from prometheus_client import CollectorRegistry
 
+from labelplane_cli.embedded.job_stores import JobStores
 from labelplane_core.clock import Clock
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import ServiceParts, operation_registration
 from labelplane_core.rpc import RpcServer, open_channel
-from labelplane_core.storage import Layout, ObjectStore
+from labelplane_core.storage import Layout
 from labelplane_small.registration import register
 
-__all__ = ["JobStores", "running_services"]
+__all__ = ["running_services"]
 
 DRAIN_SECONDS = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class JobStores:
-    """Where a job's results, items and files of votes lie."""
-
-    store: ObjectStore
-    data: ObjectStore
-    open_votes: Callable[[str], ObjectStore]
 
 
 @asynccontextmanager
@@ -42,7 +33,15 @@ async def running_services(stores: JobStores, *, address: str, clock: Clock) -> 
         # The lock on the run's folder keeps every other process away.
         settings=RunnerSettings(is_sole_owner=True, watch_poll_seconds=0.02),
     )
-    parts = ServiceParts(store=stores.store, layout=Layout(), data=stores.data, operations=operations, clock=clock)
+    parts = ServiceParts(
+        store=stores.store,
+        layout=Layout(),
+        data=stores.data,
+        operations=operations,
+        clock=clock,
+        open_address=stores.open_address,
+        trusted_packages=stores.trusted_packages,
+    )
     registrations = [*register(parts), operation_registration(parts)]
     server = RpcServer(registrations, token=token, clock=clock, registry=CollectorRegistry())
     await server.start(address)

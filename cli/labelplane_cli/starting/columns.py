@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any, Final, Self
 
-from labelplane_aggregation.preparing.columns import as_text
+from labelplane_aggregation.columns import as_text
 from labelplane_cli.starting.findings import are_class_names
 
 __all__ = ["Column", "LabelColumns", "find_ids", "find_images", "find_labels", "find_texts", "read_column"]

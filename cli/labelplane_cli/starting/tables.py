@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Final
 
-from labelplane_aggregation.preparing.columns import TABLE_SUFFIXES, Columns
+from labelplane_aggregation.columns import TABLE_SUFFIXES, Columns
 from labelplane_api.dataset import DatasetFormat
 from labelplane_api.schema import KEY_PATTERN
 from labelplane_api.task import TaskType

@@ -42,6 +42,12 @@ def _target_reached(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
     )
 
 
+def _nobody_asked(job: LabelingJob, _status: LabelingJobStatus) -> Stop | None:
+    if job.spec.sources.humans is not None:
+        return None
+    return Stop(Reason.NOBODY_ASKED, "no person is asked (spec.sources.humans): one round of rules and training is all")
+
+
 def _votes_spent(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
     if affordable_items(job, status) >= 1:
         return None
@@ -127,6 +133,7 @@ def _used_up(used: float, bound: float | None, unit: str) -> Stop | None:
 
 _RULES: tuple[Rule, ...] = (
     _target_reached,
+    _nobody_asked,
     _votes_spent,
     _money_spent,
     _cpu_spent,

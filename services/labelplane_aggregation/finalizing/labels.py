@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelplane_aggregation.acceptance import Threshold, choose_threshold
-from labelplane_aggregation.inferring import Inferred
+from labelplane_aggregation.inferred import Inferred
 from labelplane_aggregation.predicting import PredictionTable
 from labelplane_aggregation.preparing.gold import AUDIT, GATE
 from labelplane_aggregation.requests import Acceptance
@@ -46,9 +46,11 @@ def label_everything(
 ) -> AllLabels:
     """Return a label for every item.
 
-    - An item with votes has the class of its posterior and the state "human".
-    - One without has the model's most probable class: "accepted" inside the bound on risk, else "predicted".
-    - Without a model it has the most frequent class so far, with that class's share as its confidence: "predicted".
+    - An item with votes of people has the class of its posterior, to which rules add, and the state "human".
+    - Any other has the model's most probable class and the state "accepted" where that is inside the bound on risk: the
+      bound was measured on the model alone, so rules do not meddle with it.
+    - Else it is "predicted": by the posterior of rules and model where rules have voted, by the model, or without a
+      model the most frequent class so far, with that class's share as its confidence.
     - Gold has its known class, with confidence 1: people have decided it.
 
     Args:
@@ -75,6 +77,7 @@ class _Builder:
         ids = index.column("item_id").combine_chunks()
         voted = _rows(ids, inferred.posteriors.column("item_id").combine_chunks())
         self._is_voted = voted >= 0
+        self._is_asked = pc.is_in(ids, value_set=inferred.asked).to_numpy(zero_copy_only=False)
         self._n_votes = np.where(self._is_voted, _taken(inferred.posteriors.column("n_votes").to_numpy(), voted), 0)
         self.predicted = np.tile(inferred.class_prior, (len(index), 1))
         self.has_prediction = np.zeros(len(index), dtype=bool)
@@ -107,11 +110,14 @@ class _Builder:
     def table(self, threshold: Threshold | None, *, known_roles: tuple[str, ...]) -> pa.Table:
         """Return `LABELS`, gold of these roles at its known class."""
         probabilities, answers = self._probabilities.copy(), self._answers.copy()
+        is_sure = self._is_sure(threshold)
+        probabilities[is_sure] = self.predicted[is_sure]
+        answers[is_sure] = self.predicted[is_sure].argmax(axis=1)
         is_known = self.is_of(*known_roles)
         answers[is_known] = self.known()[is_known]
         probabilities[is_known] = np.eye(len(self._classes))[answers[is_known]]
         confidence = probabilities[np.arange(len(answers)), answers]
-        states = self._states(confidence, threshold, is_known=is_known)
+        states = self._states(is_sure, is_known=is_known)
         return pa.table(
             {
                 "item_id": self.index.column("item_id"),
@@ -124,12 +130,17 @@ class _Builder:
             schema=LABELS.arrow,
         )
 
-    def _states(self, confidence: FloatArray, threshold: Threshold | None, *, is_known: npt.NDArray[np.bool_]) -> Any:
-        is_sure = np.zeros(len(confidence), dtype=bool)
-        if threshold is not None:
-            is_sure = self.has_prediction & (confidence >= threshold.confidence)
+    def _is_sure(self, threshold: Threshold | None) -> npt.NDArray[np.bool_]:
+        """Return which items the machine may decide alone: no person has, and the model's own confidence is enough."""
+        if threshold is None:
+            return np.zeros(len(self.index), dtype=bool)
+        enough: npt.NDArray[np.bool_] = self.predicted.max(axis=1) >= threshold.confidence
+        sure: npt.NDArray[np.bool_] = self.has_prediction & ~self._is_asked & enough
+        return sure
+
+    def _states(self, is_sure: npt.NDArray[np.bool_], *, is_known: npt.NDArray[np.bool_]) -> Any:
         machine = np.where(is_sure, LabelState.ACCEPTED.value, LabelState.PREDICTED.value)
-        return np.where(self._is_voted | is_known, LabelState.HUMAN.value, machine)
+        return np.where(self._is_asked | is_known, LabelState.HUMAN.value, machine)
 
 
 def _threshold(builder: _Builder, acceptance: Acceptance) -> Threshold | None:

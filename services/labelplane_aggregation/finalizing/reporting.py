@@ -9,7 +9,7 @@ import pyarrow as pa
 import yaml
 
 from labelplane_aggregation.finalizing.labels import AllLabels
-from labelplane_aggregation.inferring import Inferred
+from labelplane_aggregation.inferred import Inferred
 from labelplane_aggregation.requests import FinalizeRequest, RoundRefs
 from labelplane_aggregation.rounds import (
     RoundRecord,
@@ -23,7 +23,7 @@ from labelplane_core.errors import BadItem, ObjectNotFound
 from labelplane_core.items import ItemReader
 from labelplane_core.process import ServiceParts
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, ITEM_ERRORS, POSTERIORS, SCORES, current_votes, read_table
+from labelplane_core.tables import INDEX, ITEM_ERRORS, POSTERIORS, SCORES, current_votes, is_by_people, read_table
 from labelplane_report import (
     Cost,
     JobFacts,
@@ -61,8 +61,9 @@ class Reporter:
         labels: AllLabels,
         inferred: Inferred,
         truth: Mapping[str, str] | None,
+        rules: pa.Table | None = None,
     ) -> ReportData:
-        """Return the data of the report; `truth` is class by item id, where it is known.
+        """Return the data of the report; `truth` is class by item id, where it is known, `rules` their diagnostics.
 
         The request names the last rounds only; those before are found by their records.
         """
@@ -78,14 +79,16 @@ class Reporter:
             labels=labels.measured,
             reliabilities=inferred.reliabilities,
             item_errors=await self._item_errors(),
+            rules=rules,
         )
+        by_people = tables.votes.filter(is_by_people(tables.votes))
         return await asyncio.to_thread(
             build_report,
             _job_facts(request, now=self._clock.now()),
             tables,
             rounds=rounds,
             stop=Stop(request.provenance.stop_reason, request.provenance.stop_message),
-            cost=_cost(request, votes=len(tables.votes)),
+            cost=_cost(request, votes=len(by_people)),
             truth=truth,
             previews=await self._previews(request, index, labels.measured),
             provenance=await self._provenance(request, closed),

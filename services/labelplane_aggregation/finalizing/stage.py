@@ -10,17 +10,20 @@ import pyarrow.compute as pc
 
 from labelplane_aggregation.finalizing.labels import AllLabels, label_everything
 from labelplane_aggregation.finalizing.reporting import Reporter
-from labelplane_aggregation.inferring import Gold, Inferred, infer
+from labelplane_aggregation.inferred import Gold, Inferred
+from labelplane_aggregation.inferring import infer
 from labelplane_aggregation.predicting import PredictionTable, read_predictions
 from labelplane_aggregation.preparing.gold import GATE
 from labelplane_aggregation.preparing.truth import read_truth
 from labelplane_aggregation.requests import FinalizeRequest, StageRef
 from labelplane_aggregation.rounds import close_round
+from labelplane_aggregation.rule_diagnostics import diagnose_rules
+from labelplane_aggregation.source_voting import read_annotators
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
 from labelplane_core.shards import Stage
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, LABELS, VOTES
+from labelplane_core.tables import INDEX, LABELS, VOTES, TableManifest
 from labelplane_report import ReportData, export_format, export_table, render_html
 from labelplane_report.data import LabelState
 
@@ -41,13 +44,17 @@ class Finalize:
         """Write labels, exports, report and the record of the last round."""
         index_manifest = await self._tables.read_manifest(request.index_ref, INDEX)
         index = await self._tables.read_parts(index_manifest.parts, INDEX)
-        votes = await self._tables.read(request.votes_ref, VOTES)
+        votes_manifest = await self._tables.read_manifest(request.votes_ref, VOTES)
+        votes = await self._tables.read_parts(votes_manifest.parts, VOTES)
         inferred, labels = await self._conclude(request, index, votes)
         context.check()
         results = {"labels": await self._write_labels(request, labels, context)}
         results |= await self._export(request, index, labels.published)
         truth = await self._truth(request)
-        data = await self._reporter.build(request, index, votes, labels=labels, inferred=inferred, truth=truth)
+        rules = await self._diagnose(request, index, votes_manifest, votes, inferred)
+        data = await self._reporter.build(
+            request, index, votes, labels=labels, inferred=inferred, truth=truth, rules=rules
+        )
         context.check()
         results["report"] = await self._write_report(data)
         figures = _figures(labels, data)
@@ -82,6 +89,27 @@ class Finalize:
             )
         )
         return inferred, labels
+
+    async def _diagnose(
+        self,
+        request: FinalizeRequest,
+        index: pa.Table,
+        votes_manifest: TableManifest,
+        votes: pa.Table,
+        inferred: Inferred,
+    ) -> pa.Table | None:
+        annotators = await read_annotators(self._store, self._layout, votes_manifest)
+        if not annotators:
+            return None
+        diagnosed = await asyncio.to_thread(
+            diagnose_rules,
+            votes,
+            annotators,
+            classes=request.task.classes,
+            posteriors=inferred.posteriors,
+            gate=Gold.of(index, GATE),
+        )
+        return diagnosed.table
 
     async def _write_labels(self, request: FinalizeRequest, labels: AllLabels, context: OperationContext) -> str:
         where = (request.round_number, Stage.FINALIZE, request.attempt)

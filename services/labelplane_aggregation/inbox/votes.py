@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from labelplane_aggregation.requests import Task
 from labelplane_core.errors import BadVote, UnknownClass
-from labelplane_core.tables import BAD_VOTES, VOTES
+from labelplane_core.tables import BAD_VOTES, PEOPLE, VOTES
 
 __all__ = [
     "SOURCE",
@@ -26,7 +26,7 @@ __all__ = [
     "votes_table",
 ]
 
-SOURCE = "humans"
+SOURCE = PEOPLE
 """The source of everything that comes in through the inbox."""
 
 _MAX_VOTE_ID = 128

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from labelplane_aggregation.columns import as_text
 from labelplane_aggregation.errors import BadDataset
-from labelplane_aggregation.preparing.columns import as_text
 from labelplane_aggregation.preparing.listing import Listing
 from labelplane_aggregation.requests import Task
 from labelplane_core.errors import BadVote

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
+from labelplane_aggregation.columns import TABLE_SUFFIXES, Columns, as_text, read_columns
 from labelplane_aggregation.errors import BadDataset
-from labelplane_aggregation.preparing.columns import TABLE_SUFFIXES, Columns, as_text, read_columns
 from labelplane_aggregation.requests import Dataset, DatasetFormat, Task
 from labelplane_core.errors import BadKey, EmptyDataset, ObjectNotFound
 from labelplane_core.storage import ObjectStore

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from labelplane_aggregation.preparing.columns import as_text
+from labelplane_aggregation.columns import as_text
 from labelplane_aggregation.preparing.listing import read_listing
 from labelplane_aggregation.requests import Dataset, Task
 from labelplane_core.errors import BadVote

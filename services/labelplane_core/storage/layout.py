@@ -62,6 +62,14 @@ class Layout:
         """Return the folder of a source's votes."""
         return self._key("votes", _segment(source))
 
+    def source_votes(self, source: str, digest: str, block: int) -> str:
+        """Return the key of one block's votes of a source whose votes its digest and the block decide alone."""
+        return self._key("votes", _segment(source), _segment(digest), f"part-{_number(block)}.parquet")
+
+    def source_members(self, source: str, digest: str) -> str:
+        """Return the key of the list of annotators that such a source has."""
+        return self._key("votes", _segment(source), _segment(digest), "members.json")
+
     @property
     def all_votes(self) -> str:
         """The folder of every source's votes."""

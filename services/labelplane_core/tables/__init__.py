@@ -13,6 +13,7 @@ from labelplane_core.tables.schema import (
     POSTERIORS,
     PREDICTIONS,
     RELIABILITIES,
+    RULE_DIAGNOSTICS,
     SCORES,
     SELECTION,
     TASKS,
@@ -21,17 +22,28 @@ from labelplane_core.tables.schema import (
     VOTES,
     TableSchema,
 )
-from labelplane_core.tables.votes import current_votes
+from labelplane_core.tables.votes import (
+    KNOWLEDGE_BASES,
+    PEOPLE,
+    RULES,
+    current_votes,
+    is_by_people,
+    is_by_rules,
+)
 
 __all__ = [
     "ALL_SCHEMAS",
     "BAD_VOTES",
     "INDEX",
     "ITEM_ERRORS",
+    "KNOWLEDGE_BASES",
     "LABELS",
+    "PEOPLE",
     "POSTERIORS",
     "PREDICTIONS",
     "RELIABILITIES",
+    "RULES",
+    "RULE_DIAGNOSTICS",
     "SCORES",
     "SELECTION",
     "TASKS",
@@ -45,6 +57,8 @@ __all__ = [
     "conform",
     "current_votes",
     "from_matrix",
+    "is_by_people",
+    "is_by_rules",
     "read_table",
     "table_digest",
     "to_matrix",

@@ -14,6 +14,7 @@ __all__ = [
     "POSTERIORS",
     "PREDICTIONS",
     "RELIABILITIES",
+    "RULE_DIAGNOSTICS",
     "SCORES",
     "SELECTION",
     "TASKS",
@@ -152,6 +153,21 @@ RELIABILITIES = _table(
 )
 """What aggregation learned about every annotator."""
 
+RULE_DIAGNOSTICS = _table(
+    "rule-diagnostics",
+    _text("annotator"),
+    _text("source"),
+    _floats("answers", pa.int64()),  # items voted each class, in the order of the task's classes
+    _value("hits", pa.int64()),  # items that it votes on
+    _value("overlaps", pa.int64()),  # of them, items that another rule or knowledge base votes on
+    _value("conflicts", pa.int64()),  # of them, items where another says something else
+    _value("outvoted", pa.int64()),  # items where its vote yields to a rule of higher priority
+    pa.field("estimated_accuracy", pa.float64()),  # mean posterior of its votes that count; null without any
+    _value("gold_hits", pa.int64()),  # items of gate gold that it votes on
+    _value("gold_right", pa.int64()),  # of them, items where it says the known class
+)
+"""How each rule and knowledge base does; one that never votes has a row of zeros."""
+
 SCORES = _table(
     "scores",
     _text("item_id"),
@@ -212,6 +228,7 @@ ALL_SCHEMAS = (
     UNIT_POSTERIORS,
     POSTERIORS,
     RELIABILITIES,
+    RULE_DIAGNOSTICS,
     SCORES,
     PREDICTIONS,
     SELECTION,

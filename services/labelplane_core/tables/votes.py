@@ -7,7 +7,26 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["current_votes"]
+__all__ = ["KNOWLEDGE_BASES", "PEOPLE", "RULES", "current_votes", "is_by_people", "is_by_rules"]
+
+PEOPLE = "humans"
+"""The source of votes of people, whoever brings them."""
+
+RULES = "rules"
+"""The source of votes of rules."""
+
+KNOWLEDGE_BASES = "knowledge-bases"
+"""The source of votes of knowledge bases."""
+
+
+def is_by_people(votes: pa.Table) -> Any:
+    """Return for each row whether a person voted."""
+    return pc.equal(votes.column("source"), PEOPLE)
+
+
+def is_by_rules(votes: pa.Table) -> Any:
+    """Return for each row whether a rule or a knowledge base voted."""
+    return pc.is_in(votes.column("source"), value_set=pa.array([RULES, KNOWLEDGE_BASES], pa.string()))
 
 
 def current_votes(votes: pa.Table) -> pa.Table:

@@ -18,7 +18,16 @@ __all__ = ["ClassificationKind"]
 class ClassificationKind(TaskKind):
     """Every item is one unit, named as the item; an answer is the name of a class."""
 
-    report_panels = ("accuracy", "confidence", "confusion", "reliabilities", "hardest-items", "cost", "provenance")
+    report_panels = (
+        "accuracy",
+        "confidence",
+        "confusion",
+        "reliabilities",
+        "rules",
+        "hardest-items",
+        "cost",
+        "provenance",
+    )
     export_formats = ("jsonl", "csv", "parquet")
 
     def parse_answer(self, text: str, classes: Sequence[str]) -> str:

@@ -6,7 +6,8 @@ import pytest
 from api_server import ApiServer
 from chart_cluster import WATCHED, Installed, installed, prepare
 from cluster_objects import ClusterObjects
-from helm import Chart, find_tool
+from helm import Chart
+from real_parts import find_tool
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,8 @@ import pytest
 from api_server import ApiServer
 from chart_values import VALUES
 from cluster_objects import ClusterObjects
-from helm import ROOT, Chart, find_tool, read_manifests
+from helm import ROOT, Chart, read_manifests
+from real_parts import find_tool
 
 BASE = ROOT / "manifests" / "base"
 KEY = "labelplane-installation"

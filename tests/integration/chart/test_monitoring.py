@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 import yaml
 from chart_values import VALUES
-from helm import NAMESPACE, ROOT, Chart, Manifest, Objects, find_tool
+from helm import NAMESPACE, ROOT, Chart, Manifest, Objects
 from operator_metrics import exported_metrics
+from real_parts import find_tool
 
 from labelplane_operator import errors
 
@@ -72,7 +73,7 @@ def test_every_alert_is_tested_both_ways(alerts: list[Manifest]) -> None:
 
 
 def test_every_alert_says_what_is_wrong_and_has_its_row_in_the_docs(alerts: list[Manifest]) -> None:
-    page = (ROOT / "docs" / "alerts.md").read_text()
+    page = (ROOT / "docs" / "monitoring.md").read_text()
     documented = set(re.findall(r"^\| `(Labelplane\w+)` ", page, re.MULTILINE))
 
     assert documented == {each["alert"] for each in alerts}
@@ -139,6 +140,15 @@ def test_every_metric_is_on_the_dashboard(dashboard: dict[str, Any]) -> None:
     histogram = "labelplane_operator_reconcile_seconds"
 
     assert set(METRICS) - shown == {f"{histogram}_sum", f"{histogram}_count"}
+
+
+def test_the_page_lists_every_metric_with_its_labels() -> None:
+    page = (ROOT / "docs" / "monitoring.md").read_text()
+    rows = re.findall(r"^\| `(labelplane_\w+)` \| ([\w, ]*)\|", page, re.MULTILINE)
+    listed = {name: frozenset(re.findall(r"\w+", labels)) for name, labels in rows}
+
+    parts = re.compile(r"(_seconds)_(bucket|count|sum)$")
+    assert listed == {parts.sub(r"\1", name): labels - {"le"} for name, labels in METRICS.items()}
 
 
 def test_errors_that_no_alert_is_about_are_errors_of_the_operator(alerts: list[Manifest]) -> None:

@@ -184,6 +184,7 @@ def test_the_operator_is_told_what_the_values_say(full: Objects) -> None:
         "LABELPLANE_RENEW_DEADLINE_SECONDS": "20",
         "LABELPLANE_RETRY_PERIOD_SECONDS": "5",
         "LABELPLANE_WORKERS": "4",
+        "LABELPLANE_RESYNC_SECONDS": "60",
         "LABELPLANE_LOG_LEVEL": "DEBUG",
         "LABELPLANE_IMAGE_PULL_POLICY": "Always",
         "LABELPLANE_IMAGE_PULL_SECRETS": "pull,pull-too",

@@ -89,7 +89,7 @@ def test_a_job_that_asks_nobody_has_no_page(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "labelplane_cli", "run", str(job_file), "--review"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.splitlines() == ["--review: the job asks no people: set spec.sources.humans.inbox"]
 
 
 def test_any_job_can_be_looked_on_at(tmp_path: Path) -> None:

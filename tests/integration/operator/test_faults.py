@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
 
 FAULTS = int(os.environ.get("LABELPLANE_FAULTS", "2000"))
 """How many events and requests go wrong; `make soak` has 10,000."""
-JOBS_AT_ONCE = 25
+JOBS_AT_ONCE = 40
 _TIMES = frozenset({"startedAt", "finishedAt", "lastTransitionTime", "activeSeconds", "activeSince"})
 
 Object = dict[str, Any]
@@ -67,7 +67,7 @@ def test_lost_doubled_and_swapped_events_conflicts_and_outages_change_no_outcome
             "service_address": address,
             "watch_namespaces": namespace,
             "lease_name": f"{namespace}-stormy"[-63:],
-            "resync_seconds": "3",
+            "resync_seconds": "2",
             # Outages are no change of leaders here.
             "lease_duration_seconds": "60",
             "renew_deadline_seconds": "40",

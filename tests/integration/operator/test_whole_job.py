@@ -68,6 +68,10 @@ def test_a_privileged_pod_is_refused_by_name_and_the_job_runs_once_the_override_
     cluster.server.apply(path, right, manager="kubectl")
     wait_for(cluster.server, cluster.namespace, "points", is_true("DatasetReady"), seconds=120)
 
+    cluster.server.apply(path, wrong, manager="kubectl")
+    wait_for(cluster.server, cluster.namespace, "points", is_false("Accepted"), seconds=60)
+    wait_for(cluster.server, cluster.namespace, "points", lambda _: _children(cluster) == [], seconds=60)
+
 
 def test_a_deployment_that_somebody_edits_or_deletes_is_put_right(cluster: Cluster) -> None:
     def ask_people(fields: dict[str, Any]) -> None:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from labelplane_aggregation.columns import as_text, read_columns
 from labelplane_aggregation.errors import BadDataset
-from labelplane_aggregation.preparing.columns import as_text, read_columns
 from labelplane_core.errors import EmptyDataset
 
 

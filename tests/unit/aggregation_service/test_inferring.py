@@ -9,7 +9,8 @@ import pytest
 
 from labelplane_aggregation.inbox import IncomingVote
 from labelplane_aggregation.inbox.votes import votes_table
-from labelplane_aggregation.inferring import Gold, class_counts, infer
+from labelplane_aggregation.inferred import Gold
+from labelplane_aggregation.inferring import class_counts, infer
 from labelplane_aggregation.models import MODELS
 from labelplane_aggregation.predicting import PredictionTable, join_predictions, softmax
 from labelplane_aggregation.requests import Inference, Task

@@ -7,7 +7,8 @@ import pyarrow as pa
 import pytest
 
 from labelplane_aggregation.finalizing.labels import label_everything
-from labelplane_aggregation.inferring import Gold, infer
+from labelplane_aggregation.inferred import Gold
+from labelplane_aggregation.inferring import infer
 from labelplane_aggregation.predicting import PredictionTable
 from labelplane_aggregation.requests import Acceptance, Inference, Task
 from labelplane_core.tables import LABELS, conform

@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from labelplane_aggregation.inbox.votes import votes_table
-from labelplane_aggregation.inferring import Gold, infer
+from labelplane_aggregation.inferred import Gold
+from labelplane_aggregation.inferring import infer
 from labelplane_aggregation.measuring import agreement_figures, estimated_error, gate_figures
 from labelplane_aggregation.requests import Inference, Task
 from labelplane_core.tasks import task_kind

@@ -179,8 +179,304 @@ class StartPrepareResponse(_message.Message):
 Global___StartPrepareResponse: _TypeAlias = StartPrepareResponse  # noqa: Y015
 
 @_typing.final
+class Keywords(_message.Message):
+    """Keywords are words or phrases that a text holds. At least one in any or all."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANY_FIELD_NUMBER: _builtins.int
+    ALL_FIELD_NUMBER: _builtins.int
+    WITHIN_FIELD_NUMBER: _builtins.int
+    PART_WORDS_FIELD_NUMBER: _builtins.int
+    MATCH_CASE_FIELD_NUMBER: _builtins.int
+    within: _builtins.int
+    """within is the largest distance between the beginnings of the words of all, in words. 0 is any distance."""
+    part_words: _builtins.bool
+    """part_words matches parts of words, too."""
+    match_case: _builtins.bool
+    """match_case tells capital from small letters; otherwise Unicode case folding makes them one."""
+    @_builtins.property
+    def any(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """any are words of which one must occur. At most 1,000."""
+
+    @_builtins.property
+    def all(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """all are words that must all occur. At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        any: _abc.Iterable[_builtins.str] | None = ...,
+        all: _abc.Iterable[_builtins.str] | None = ...,
+        within: _builtins.int = ...,
+        part_words: _builtins.bool = ...,
+        match_case: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["all", b"all", "any", b"any", "match_case", b"match_case", "part_words", b"part_words", "within", b"within"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Keywords: _TypeAlias = Keywords  # noqa: Y015
+
+@_typing.final
+class Comparison(_message.Message):
+    """Comparison compares a metadata field or a measured feature of the item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIELD_FIELD_NUMBER: _builtins.int
+    COMPARISON_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    field: _builtins.str
+    """field is one of metadata_fields, or a measured feature such as "words" or "brightness"."""
+    comparison: _builtins.str
+    """comparison is "Equal", "NotEqual", "Less", "LessOrEqual", "Greater" or "GreaterOrEqual"."""
+    value: _builtins.str
+    """value is compared as a number where both sides are numbers, else as text."""
+    def __init__(
+        self,
+        *,
+        field: _builtins.str = ...,
+        comparison: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comparison", b"comparison", "field", b"field", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Comparison: _TypeAlias = Comparison  # noqa: Y015
+
+@_typing.final
+class Rule(_message.Message):
+    """Rule votes its label where its condition holds, and abstains elsewhere."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    UNLESS_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    REGEX_FIELD_NUMBER: _builtins.int
+    KEYWORDS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    FUNCTION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """name is the annotator's name."""
+    label: _builtins.str
+    """label is one of task.classes."""
+    unless: _builtins.str
+    """unless is a pattern (RE2) at which the rule abstains. Empty: none."""
+    priority: _builtins.int
+    """priority lets the higher of two rules that disagree on an item vote alone."""
+    regex: _builtins.str
+    """regex is a pattern (RE2) that the text holds."""
+    expression: _builtins.str
+    """expression is CEL over item: id, text, meta and the measured features."""
+    function: _builtins.str
+    """function is package.module:function, of a package that the service trusts."""
+    @_builtins.property
+    def keywords(self) -> Global___Keywords:
+        """keywords are words that the text holds."""
+
+    @_builtins.property
+    def metadata(self) -> Global___Comparison:
+        """metadata compares a field."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        label: _builtins.str = ...,
+        unless: _builtins.str = ...,
+        priority: _builtins.int = ...,
+        regex: _builtins.str = ...,
+        keywords: Global___Keywords | None = ...,
+        metadata: Global___Comparison | None = ...,
+        expression: _builtins.str = ...,
+        function: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "function", b"function", "keywords", b"keywords", "metadata", b"metadata", "regex", b"regex"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "function", b"function", "keywords", b"keywords", "label", b"label", "metadata", b"metadata", "name", b"name", "priority", b"priority", "regex", b"regex", "unless", b"unless"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["regex", "keywords", "metadata", "expression", "function"]  # noqa: Y015
+    _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_condition) -> _WhichOneofReturnType_condition | None: ...
+
+Global___Rule: _TypeAlias = Rule  # noqa: Y015
+
+@_typing.final
+class Gazetteer(_message.Message):
+    """Gazetteer is a table of terms."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    URI_FIELD_NUMBER: _builtins.int
+    PART_WORDS_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """uri is the address of a CSV, JSONL or Parquet file with the columns term, class and optionally weight."""
+    part_words: _builtins.bool
+    """part_words matches parts of words, too."""
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        part_words: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["part_words", b"part_words", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gazetteer: _TypeAlias = Gazetteer  # noqa: Y015
+
+@_typing.final
+class WordNet(_message.Message):
+    """WordNet takes the words of the hyponyms of synsets."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class SynsetsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    URI_FIELD_NUMBER: _builtins.int
+    SYNSETS_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """uri is the address of the folder of the database files."""
+    @_builtins.property
+    def synsets(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """synsets gives each class its synset, as in "dog.n.01". At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        synsets: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["synsets", b"synsets", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WordNet: _TypeAlias = WordNet  # noqa: Y015
+
+@_typing.final
+class Wikipedia(_message.Message):
+    """Wikipedia takes the titles of pages and of redirects to them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class CategoriesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    URI_FIELD_NUMBER: _builtins.int
+    CATEGORIES_FIELD_NUMBER: _builtins.int
+    uri: _builtins.str
+    """uri is the address of a pages-articles dump: XML, plain or compressed by bzip2 or gzip."""
+    @_builtins.property
+    def categories(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """categories gives each class its category. At most 1,000."""
+
+    def __init__(
+        self,
+        *,
+        uri: _builtins.str = ...,
+        categories: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["categories", b"categories", "uri", b"uri"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Wikipedia: _TypeAlias = Wikipedia  # noqa: Y015
+
+@_typing.final
+class KnowledgeBase(_message.Message):
+    """KnowledgeBase votes for the classes of the terms that a text holds; a text with terms of several gets split votes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    GAZETTEER_FIELD_NUMBER: _builtins.int
+    WORD_NET_FIELD_NUMBER: _builtins.int
+    WIKIPEDIA_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """name is the annotator's name."""
+    @_builtins.property
+    def gazetteer(self) -> Global___Gazetteer:
+        """gazetteer is a table of terms."""
+
+    @_builtins.property
+    def word_net(self) -> Global___WordNet:
+        """word_net takes terms from WordNet."""
+
+    @_builtins.property
+    def wikipedia(self) -> Global___Wikipedia:
+        """wikipedia takes terms from a dump of Wikipedia."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        gazetteer: Global___Gazetteer | None = ...,
+        word_net: Global___WordNet | None = ...,
+        wikipedia: Global___Wikipedia | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gazetteer", b"gazetteer", "terms", b"terms", "wikipedia", b"wikipedia", "word_net", b"word_net"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gazetteer", b"gazetteer", "name", b"name", "terms", b"terms", "wikipedia", b"wikipedia", "word_net", b"word_net"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_terms: _TypeAlias = _typing.Literal["gazetteer", "word_net", "wikipedia"]  # noqa: Y015
+    _WhichOneofArgType_terms: _TypeAlias = _typing.Literal["terms", b"terms"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_terms) -> _WhichOneofReturnType_terms | None: ...
+
+Global___KnowledgeBase: _TypeAlias = KnowledgeBase  # noqa: Y015
+
+@_typing.final
 class StartVoteRequest(_message.Message):
-    """StartVoteRequest says which votes stand already."""
+    """StartVoteRequest says which votes stand already, and who votes besides people."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -189,6 +485,9 @@ class StartVoteRequest(_message.Message):
     TASK_FIELD_NUMBER: _builtins.int
     INDEX_REF_FIELD_NUMBER: _builtins.int
     PREVIOUS_VOTES_REF_FIELD_NUMBER: _builtins.int
+    RULES_FIELD_NUMBER: _builtins.int
+    KNOWLEDGE_BASES_FIELD_NUMBER: _builtins.int
+    METADATA_FIELDS_FIELD_NUMBER: _builtins.int
     index_ref: _builtins.str
     """index_ref is Prepare's result."""
     previous_votes_ref: _builtins.str
@@ -205,6 +504,18 @@ class StartVoteRequest(_message.Message):
     def task(self) -> _task_pb2.Task:
         """task says what is asked of every item."""
 
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___Rule]:
+        """rules vote on every item; no two sources have one name. At most 1,000."""
+
+    @_builtins.property
+    def knowledge_bases(self) -> _containers.RepeatedCompositeFieldContainer[Global___KnowledgeBase]:
+        """knowledge_bases vote on every item. At most 20."""
+
+    @_builtins.property
+    def metadata_fields(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """metadata_fields are the columns that the index keeps with each item. At most 32."""
+
     def __init__(
         self,
         *,
@@ -213,10 +524,13 @@ class StartVoteRequest(_message.Message):
         task: _task_pb2.Task | None = ...,
         index_ref: _builtins.str = ...,
         previous_votes_ref: _builtins.str = ...,
+        rules: _abc.Iterable[Global___Rule] | None = ...,
+        knowledge_bases: _abc.Iterable[Global___KnowledgeBase] | None = ...,
+        metadata_fields: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "round", b"round", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index_ref", b"index_ref", "invocation", b"invocation", "previous_votes_ref", b"previous_votes_ref", "round", b"round", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["index_ref", b"index_ref", "invocation", b"invocation", "knowledge_bases", b"knowledge_bases", "metadata_fields", b"metadata_fields", "previous_votes_ref", b"previous_votes_ref", "round", b"round", "rules", b"rules", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

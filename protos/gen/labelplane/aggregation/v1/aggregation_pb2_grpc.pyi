@@ -43,17 +43,20 @@ class AggregationServiceStub:
     attempts (the highest attempt of any stage in the round after it), model_accuracy (of that model, when measured).
     """
     StartVote: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartVoteRequest, _aggregation_pb2.StartVoteResponse]
-    """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-    bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
-    (those of people that count).
+    """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
+    bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
+    votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+    of people that count), source_votes (those of rules and knowledge bases; absent without any).
     """
     StartAggregate: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
-    method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-    iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
-    current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+    method Auto: which model was taken and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
+    silent (names of those that never vote; absent for none). Figures: labelled (items with votes of people), voted
+    (items with any vote), min_class_count (outside gold), rule_coverage, rule_overlap and rule_conflict (shares of all
+    items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+    current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over items with votes
     outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
-    it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+    it has votes; once people have voted, of the items that they voted on). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
     whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
     first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
     what a thousand would; absent without class_minimums or gate gold.
@@ -63,7 +66,8 @@ class AggregationServiceStub:
     Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
     """
     StartFinalize: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]
-    """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
+    """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
+    is "human" by votes of people or as gold, never by votes of rules), and
     writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
     audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
     gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).
@@ -84,17 +88,20 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     attempts (the highest attempt of any stage in the round after it), model_accuracy (of that model, when measured).
     """
     StartVote: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartVoteRequest, _aggregation_pb2.StartVoteResponse]  # type: ignore[assignment]
-    """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-    bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
-    (those of people that count).
+    """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
+    bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
+    votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+    of people that count), source_votes (those of rules and knowledge bases; absent without any).
     """
     StartAggregate: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]  # type: ignore[assignment]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
-    method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-    iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
-    current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+    method Auto: which model was taken and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
+    silent (names of those that never vote; absent for none). Figures: labelled (items with votes of people), voted
+    (items with any vote), min_class_count (outside gold), rule_coverage, rule_overlap and rule_conflict (shares of all
+    items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+    current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over items with votes
     outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
-    it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+    it has votes; once people have voted, of the items that they voted on). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
     whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
     first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
     what a thousand would; absent without class_minimums or gate gold.
@@ -104,7 +111,8 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
     """
     StartFinalize: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]  # type: ignore[assignment]
-    """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
+    """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
+    is "human" by votes of people or as gold, never by votes of rules), and
     writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
     audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
     gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).
@@ -134,9 +142,10 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _aggregation_pb2.StartVoteRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartVoteResponse, _abc.Awaitable[_aggregation_pb2.StartVoteResponse]]:
-        """StartVote drains the votes that people have given since into vote files, and runs the job's rules and knowledge
-        bases. Results: votes. Figures: votes (all that came, edits among them), new_votes, votes_set_aside, people_votes
-        (those of people that count).
+        """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
+        bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
+        votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+        of people that count), source_votes (those of rules and knowledge bases; absent without any).
         """
 
     @_abc_1.abstractmethod
@@ -146,11 +155,13 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartAggregateResponse, _abc.Awaitable[_aggregation_pb2.StartAggregateResponse]]:
         """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
-        method Auto: which model was taken and why, in one sentence). Figures: labelled, min_class_count (outside gold),
-        iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
-        current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over labelled items
+        method Auto: which model was taken and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
+        silent (names of those that never vote; absent for none). Figures: labelled (items with votes of people), voted
+        (items with any vote), min_class_count (outside gold), rule_coverage, rule_overlap and rule_conflict (shares of all
+        items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+        current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over items with votes
         outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
-        it has votes). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
+        it has votes; once people have voted, of the items that they voted on). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
         whose accuracy is least above, or furthest below, its minimum: gate_class (its place in task.classes, from 0; the
         first of equals) and gate_class_accuracy. It misses its minimum exactly when any of them does, so three figures say
         what a thousand would; absent without class_minimums or gate gold.
@@ -172,7 +183,8 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _aggregation_pb2.StartFinalizeRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartFinalizeResponse, _abc.Awaitable[_aggregation_pb2.StartFinalizeResponse]]:
-        """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound, and
+        """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
+        is "human" by votes of people or as gold, never by votes of rules), and
         writes the export and the report. Results: labels, export_<format>, report. Figures: human, accepted, predicted,
         audit_accuracy, audit_low, audit_high (of the inferred labels of audit gold; absent without), truth_accuracy (outside
         gold; absent when no truth is known), threshold (the confidence from which labels are accepted; absent for none).

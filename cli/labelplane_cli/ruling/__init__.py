@@ -1,0 +1,1 @@
+"""Rules and knowledge bases: checked, tried on a table, and compared."""

@@ -1,0 +1,70 @@
+"""What inference is told besides votes, and what it gives."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+__all__ = ["Gold", "Inferred"]
+
+FloatArray = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Gold:
+    """Items with a known class, from the index: `role` is "gate" or "audit"."""
+
+    item_ids: Any
+    classes: Any
+
+    @classmethod
+    def of(cls, index: pa.Table, role: str) -> "Gold":
+        """Return the gold of a role."""
+        chosen = index.filter(pc.equal(index.column("gold_role"), role))
+        return cls(chosen.column("item_id").combine_chunks(), chosen.column("gold").combine_chunks())
+
+    def __len__(self) -> int:
+        """Return how many items are known."""
+        return len(self.item_ids)
+
+    def answered(self, item_ids: Any, answers: Any) -> tuple[Any, npt.NDArray[np.bool_]]:
+        """Return the class of every gold item that has an answer, and whether the answer is that class."""
+        places = pc.index_in(self.item_ids, value_set=_one(item_ids))
+        given = _one(answers).take(places.drop_null())
+        truth = self.classes.filter(places.is_valid())
+        return truth, pc.equal(given, truth).to_numpy(zero_copy_only=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inferred:
+    """The result of one aggregation.
+
+    Attributes:
+        posteriors: `POSTERIORS` of every item with votes.
+        reliabilities: `RELIABILITIES` of every annotator.
+        class_prior: (classes,) how frequent each class seems to be.
+        iterations: of the model; 0 without votes.
+        has_converged: whether the model stopped by itself.
+        log_likelihood: of the votes under the model, in nats; 0 where the model has none.
+        objective: what the model climbed; 0 where it climbs nothing.
+        choice: which model was taken and why, in one sentence; empty where there was no choice.
+        asked: ids of the items that people have voted on.
+    """
+
+    posteriors: pa.Table
+    reliabilities: pa.Table
+    class_prior: FloatArray
+    iterations: int
+    has_converged: bool
+    log_likelihood: float
+    objective: float
+    choice: str = ""
+    asked: Any = field(default_factory=lambda: pa.array([], pa.string()))
+
+
+def _one(column: Any) -> Any:
+    """Return a column in one piece."""
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column

@@ -1,0 +1,276 @@
+"""Rules and knowledge bases at work: read, compiled, and run over the blocks of the index.
+
+`votes/<source>/<digest>/part-<block>.parquet` holds the votes of one block. The digest is of everything that shapes
+them, so a part is written once, whoever writes it, and a later round takes it as it is. When one rule changes, the
+votes of the others are copied from the part before.
+"""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from labelplane_aggregation.errors import BadKnowledgeBase, BadRule, ShardGivenUp
+from labelplane_aggregation.requests import VoteRequest
+from labelplane_aggregation.sources import (
+    Family,
+    ItemBlock,
+    KnowledgeBase,
+    KnowledgeBaseSpec,
+    Known,
+    Setting,
+    compile_rules,
+    image_features,
+    needed_files,
+)
+from labelplane_core.errors import BadKey, ObjectNotFound, StoreNotFound
+from labelplane_core.items import ItemReader
+from labelplane_core.operations import OperationContext
+from labelplane_core.process import ServiceParts
+from labelplane_core.queue import MemoryQueue
+from labelplane_core.shards import Shard, Stage, plan_shards, work
+from labelplane_core.storage import Layout, ObjectStore, put_once
+from labelplane_core.table_store import TableStore
+from labelplane_core.tables import INDEX, KNOWLEDGE_BASES, RULES, VOTES, TableManifest, TablePart
+from labelplane_core.tasks import Modality, TaskKind
+
+__all__ = ["SourceVoting", "read_annotators"]
+
+_IMAGES_AT_ONCE = 64
+"""Images that are in memory together; a block of large ones would not fit."""
+
+_FORM = 1
+
+
+class SourceVoting:
+    """Lets a job's rules and knowledge bases vote on every item, gold included."""
+
+    def __init__(self, parts: ServiceParts) -> None:
+        self._parts = parts
+        self._tables = TableStore(parts.store)
+
+    async def vote(
+        self, request: VoteRequest, before: Sequence[TablePart], context: OperationContext
+    ) -> list[TablePart]:
+        """Return the parts of the table of votes that the sources give; what is there already is not voted again.
+
+        Args:
+            request: which rules and knowledge bases, and the index.
+            before: the parts of the last Vote.
+            context: of the operation.
+
+        Raises:
+            BadRule: a rule cannot be compiled.
+            BadKnowledgeBase: a knowledge base cannot be read.
+            ShardGivenUp: a block cannot be voted on.
+        """
+        if not (request.rules or request.knowledge_bases):
+            return []
+        index = await self._tables.read_manifest(request.index_ref, INDEX)
+        families = await self._families(request)
+        benches = [await self._bench(family, index.digest, before) for family in families]
+        blocks = _VoteBlocks(
+            store=self._parts.store,
+            layout=self._parts.layout,
+            tables=self._tables,
+            items=ItemReader(self._parts.data, request.task.kind),
+            kind=request.task.kind,
+            index=index,
+            benches=benches,
+            context=context,
+            parts={part.key: part for part in before},
+        )
+        shards = plan_shards(index.blocks, stage=Stage.VOTE, round_number=request.round_number, attempt=request.attempt)
+        await self._prepare(blocks, shards)
+        await self._work(shards, blocks)
+        return [await blocks.part(bench, block) for bench in benches for block in index.blocks]
+
+    async def _families(self, request: VoteRequest) -> list[Family]:
+        setting = Setting(
+            classes=request.task.classes,
+            modality=request.task.kind.modality,
+            metadata_fields=request.metadata_fields,
+            trusted_packages=self._parts.trusted_packages,
+        )
+        rules = await asyncio.to_thread(compile_rules, request.rules, setting)
+        bases = [await self._knowledge_base(spec, setting) for spec in request.knowledge_bases]
+        _check_names(rules, bases)
+        families = [
+            Family(RULES, rules, request.task.classes),
+            Family(KNOWLEDGE_BASES, tuple(bases), request.task.classes),
+        ]
+        return [family for family in families if family.members]
+
+    async def _knowledge_base(self, spec: KnowledgeBaseSpec, setting: Setting) -> KnowledgeBase:
+        contents = {name: await self._file(spec, name) for name in needed_files(spec)}
+        return KnowledgeBase(spec, contents, setting)
+
+    async def _file(self, spec: KnowledgeBaseSpec, name: str) -> bytes:
+        """Return a file below the knowledge base's address, or at it where `name` is empty."""
+        address = spec.terms.uri.rstrip("/")
+        folder, key = (address, name) if name else _split(address)
+        try:
+            return (await self._parts.open_address(folder).get(key)).data
+        except (ObjectNotFound, StoreNotFound) as error:
+            raise BadKnowledgeBase(spec.name, f"there is no file {key!r} at {folder!r}: correct its uri") from error
+        except BadKey as error:
+            raise BadKnowledgeBase(spec.name, f"uri: {error}") from error
+
+    async def _bench(self, family: Family, index_digest: str, before: Sequence[TablePart]) -> "_Bench":
+        """Write who votes, and find the votes of the last Vote that can be taken over."""
+        layout, digest = self._parts.layout, family.digest(index_digest)
+        key = layout.source_members(family.source, digest)
+        members = {"form": _FORM, "digests": family.digests}
+        await put_once(self._parts.store, key, json.dumps(members, indent=1).encode() + b"\n")
+        old = _parts_of(before, layout, family.source)
+        old_digest = _digest_of(old[0].key) if old else digest
+        if old_digest == digest:
+            return _Bench(family, digest)
+        digests = await _read_members(self._parts.store, layout.source_members(family.source, old_digest))
+        return _Bench(family, digest, {part.block: part.key for part in old if part.block is not None}, digests)
+
+    async def _prepare(self, blocks: "_VoteBlocks", shards: Sequence[Shard]) -> None:
+        """Read the terms of knowledge bases that have to vote, so that what is wrong with them is told once."""
+        for bench in blocks.benches:
+            if bench.family.source != KNOWLEDGE_BASES:
+                continue
+            if not all([await blocks.has(bench, block) for shard in shards for block in shard.blocks]):
+                for member in bench.family.members:
+                    if isinstance(member, KnowledgeBase):
+                        await asyncio.to_thread(member.prepare)
+
+    async def _work(self, shards: Sequence[Shard], blocks: "_VoteBlocks") -> None:
+        queue = MemoryQueue(self._parts.clock)
+        for shard in shards:
+            await queue.put(shard)
+        await work(queue, blocks, stop=asyncio.Event(), wait_seconds=0.05, until_empty=True)
+        if dead := await queue.dead_letters():
+            raise ShardGivenUp(f"{len(dead)} of {len(shards)} shards failed; {dead[0].shard.key}: {dead[0].cause}")
+
+
+async def read_annotators(store: ObjectStore, layout: Layout, votes: TableManifest) -> dict[str, str]:
+    """Return the rules and knowledge bases behind a table of votes, each with its source; also those without a vote."""
+    found: dict[str, str] = {}
+    for source in (RULES, KNOWLEDGE_BASES):
+        if parts := _parts_of(votes.parts, layout, source):
+            members = await _read_members(store, layout.source_members(source, _digest_of(parts[0].key)))
+            found |= dict.fromkeys(members, source)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Bench:
+    """A family on one index, and where the votes of the last round lie when others voted then."""
+
+    family: Family
+    digest: str
+    old_keys: Mapping[int, str] = field(default_factory=dict)
+    old_digests: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _VoteBlocks:
+    """The handler that the shard worker calls."""
+
+    store: ObjectStore
+    layout: Layout
+    tables: TableStore
+    items: ItemReader
+    kind: TaskKind
+    index: TableManifest
+    benches: Sequence[_Bench]
+    context: OperationContext
+    parts: dict[str, TablePart]
+    rows_done: int = 0
+
+    async def has_part(self, shard: Shard, block: int) -> bool:
+        """Return whether every family has voted on the block."""
+        del shard
+        return all([await self.has(bench, block) for bench in self.benches])
+
+    async def process(self, shard: Shard, block: int) -> None:
+        """Let the families vote that have not, and write their parts."""
+        del shard
+        self.context.check()
+        waiting = [bench for bench in self.benches if not await self.has(bench, block)]
+        rows = await self.tables.read_part(self._index_key(block), INDEX)
+        items = await self._items(rows, reads_pixels=any(bench.family.reads_pixels for bench in waiting))
+        for bench in waiting:
+            known = await self._known(bench, block)
+            votes = await asyncio.to_thread(bench.family.vote, items, number=block, known=known)
+            key = self._key(bench, block)
+            self.parts[key] = await self.tables.write_part(key, votes, VOTES, block=block)
+        self.rows_done += len(rows)
+        self.context.progress(self.rows_done, self.index.rows, "items")
+
+    async def has(self, bench: _Bench, block: int) -> bool:
+        """Return whether a family has voted on a block, in this round or an earlier one."""
+        key = self._key(bench, block)
+        return key in self.parts or await self.store.exists(key)
+
+    async def part(self, bench: _Bench, block: int) -> TablePart:
+        """Return the part of a block that is done."""
+        key = self._key(bench, block)
+        if key not in self.parts:
+            self.parts[key] = await self.tables.describe_part(key, VOTES, block=block)
+        return self.parts[key]
+
+    async def _known(self, bench: _Bench, block: int) -> Known | None:
+        if block not in bench.old_keys:
+            return None
+        return Known(await self.tables.read_part(bench.old_keys[block], VOTES), bench.old_digests)
+
+    async def _items(self, rows: pa.Table, *, reads_pixels: bool) -> ItemBlock:
+        ids, meta = rows.column("item_id").to_pylist(), rows.column("meta").to_pylist()
+        if self.kind.modality is Modality.TEXT:
+            texts = [str(text) for text in await self.items.read(rows)]
+            return ItemBlock(ids, texts=texts, meta=meta)
+        return ItemBlock(ids, meta=meta, features=await self._features(rows) if reads_pixels else None)
+
+    async def _features(self, rows: pa.Table) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.float64]]]:
+        measured = []
+        for start in range(0, len(rows), _IMAGES_AT_ONCE):
+            images = await self.items.read(rows.slice(start, _IMAGES_AT_ONCE))
+            arrays = [image for image in images if isinstance(image, np.ndarray)]
+            measured.append(await asyncio.to_thread(image_features, arrays))
+        return {name: np.concatenate([each[name] for each in measured]) for name in measured[0]}
+
+    def _index_key(self, block: int) -> str:
+        return next(part.key for part in self.index.parts if part.block == block)
+
+    def _key(self, bench: _Bench, block: int) -> str:
+        return self.layout.source_votes(bench.family.source, bench.digest, block)
+
+
+def _parts_of(parts: Sequence[TablePart], layout: Layout, source: str) -> list[TablePart]:
+    folder = f"{layout.votes_folder(source)}/"
+    return [part for part in parts if part.key.startswith(folder)]
+
+
+def _digest_of(key: str) -> str:
+    return key.rsplit("/", 2)[-2]
+
+
+async def _read_members(store: ObjectStore, key: str) -> dict[str, str]:
+    """Return the members' digests by name; none where the list is gone, so that all vote again."""
+    try:
+        fields = json.loads((await store.get(key)).data)
+    except ObjectNotFound:
+        return {}
+    return dict(fields["digests"]) if fields.get("form") == _FORM else {}
+
+
+def _split(address: str) -> tuple[str, str]:
+    folder, _, name = address.rpartition("/")
+    return folder or ".", name
+
+
+def _check_names(rules: Sequence[object], bases: Sequence[KnowledgeBase]) -> None:
+    names = [str(getattr(rule, "name", "")) for rule in rules]
+    for base in bases:
+        if base.name in names:
+            raise BadRule(base.name, "name", "a knowledge base has this name, too: rename one")
+        names.append(base.name)

@@ -1,0 +1,145 @@
+"""1,000 LabelingJobs at once on a real API server: the last first status, memory, requests, and what rest costs.
+
+Nothing plays the pods: every job comes as far as its objects and its first status, and rests there. `make bench`
+runs it with the others.
+"""
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
+
+import yaml
+from api_server import ApiServer, running_api_server
+from operator_process import OperatorProcess, operator_process
+from points_on_cluster import jobs_path, point_job
+from s3_server import S3Server
+
+from labelplane_api.crd import build_crd, crd_yaml
+
+_CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
+_REQUESTS = "labelplane_operator_api_requests_total"
+_CREATORS = 4
+NAMESPACE = "many"
+
+Object = dict[str, Any]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=1000)
+    parser.add_argument("--idle-seconds", type=float, default=120.0)
+    parser.add_argument("--json", type=Path)
+    words = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        figures = measure(Path(folder), jobs=words.jobs, idle_seconds=words.idle_seconds)
+    print(json.dumps(figures, indent=1))
+    if words.json:
+        words.json.write_text(json.dumps(figures, indent=1))
+    return 0
+
+
+def measure(folder: Path, *, jobs: int, idle_seconds: float) -> Object:
+    """Apply the jobs, wait for their statuses, rest, and return the figures."""
+    # No kubelet takes a Lease here, so the operator's own times are those of an installation.
+    times = {"lease_duration_seconds": "15", "renew_deadline_seconds": "10", "retry_period_seconds": "2"}
+    with running_api_server(folder / "api") as server:
+        _install_crd(server)
+        server.make_namespace(NAMESPACE)
+        with operator_process(server, folder / "operator", **times) as operator:
+            assert operator.await_metric("labelplane_operator_is_leader", 1)
+            begun = time.monotonic()
+            _create(server, jobs)
+            created = time.monotonic()
+            _await_statuses(server, jobs)
+            told = time.monotonic()
+            _await_rest(operator)
+            busy = _requests(operator)
+            rest = _rest(operator, idle_seconds)
+            memory = _memory_mib(operator)
+    return {
+        "jobs": jobs,
+        "create_seconds": round(created - begun, 2),
+        "last_first_status_seconds_after_last_create": round(told - created, 2),
+        "requests_a_job": round(busy / jobs, 2),
+        "memory_mib": round(memory, 1),
+        **rest,
+    }
+
+
+def _install_crd(server: ApiServer) -> None:
+    path = f"{_CRDS}/{build_crd()['metadata']['name']}"
+    server.apply(path, yaml.safe_load(crd_yaml()))
+    while not any(
+        each["type"] == "Established" and each["status"] == "True"
+        for each in server.get(path).get("status", {}).get("conditions") or ()
+    ):
+        time.sleep(0.1)
+
+
+def _create(server: ApiServer, jobs: int) -> None:
+    """Create the jobs over a few connections at once."""
+    nowhere = S3Server(port=1, buckets=Path("/nowhere"))
+
+    def create(share: int) -> None:
+        own = ApiServer(port=server.port, token=server.token, certificate=server.certificate, folder=server.folder)
+        for number in range(share, jobs, _CREATORS):
+            own.create(jobs_path(NAMESPACE), point_job(f"job-{number}", NAMESPACE, nowhere, "nowhere"))
+        own.close()
+
+    with ThreadPoolExecutor(_CREATORS) as pool:
+        list(pool.map(create, range(_CREATORS)))
+
+
+def _await_statuses(server: ApiServer, jobs: int) -> None:
+    while True:
+        listed = server.get(jobs_path(NAMESPACE))["items"]
+        if sum(bool(each.get("status", {}).get("conditions")) for each in listed) == jobs:
+            return
+        time.sleep(0.25)
+
+
+def _await_rest(operator: OperatorProcess) -> None:
+    """Return when nothing was asked of the API server for a while."""
+    last = -1.0
+    while (now := _requests(operator)) != last:
+        last = now
+        time.sleep(5)
+
+
+def _rest(operator: OperatorProcess, seconds: float) -> Object:
+    """Return what the operator does while nothing happens."""
+    requests, cpu, begun = _requests(operator), _cpu_seconds(operator), time.monotonic()
+    time.sleep(seconds)
+    spent, passed = _cpu_seconds(operator) - cpu, time.monotonic() - begun
+    return {
+        "idle_seconds": round(passed, 1),
+        "idle_share_of_a_core": round(spent / passed, 4),
+        "idle_requests_besides_the_lease": _requests(operator) - requests,
+    }
+
+
+def _requests(operator: OperatorProcess) -> float:
+    return operator.metric(_REQUESTS) - operator.metric(_REQUESTS, kind="leases")
+
+
+def _cpu_seconds(operator: OperatorProcess) -> float:
+    fields = Path(f"/proc/{operator.process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _memory_mib(operator: OperatorProcess) -> float:
+    """Return the most memory that the process has held."""
+    status = Path(f"/proc/{operator.process.pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("VmHWM")) / 1024
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,61 @@
+"""Real programs that tests start: where they are found, on which ports they listen, and how they are stopped."""
+
+import os
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[2] / ".tools"
+_STOP_SECONDS = 20.0
+
+
+def find_tool(name: str) -> str:
+    """Return a program of KUBEBUILDER_ASSETS, .tools or PATH.
+
+    Without it the test is skipped, or fails where LABELPLANE_REQUIRE_PARTS says that nothing may be missing.
+    """
+    places = (os.environ.get("KUBEBUILDER_ASSETS", ""), os.fspath(TOOLS), os.environ.get("PATH", ""))
+    program = shutil.which(name, path=os.pathsep.join(place for place in places if place))
+    if program is None:
+        reason = f"{name} is neither in KUBEBUILDER_ASSETS nor in .tools nor on PATH: run `make tools`"
+        if os.environ.get("LABELPLANE_REQUIRE_PARTS") == "1":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    return program
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports of 127.0.0.1 that nobody listens on."""
+    with ExitStack() as held:
+        probes = [held.enter_context(socket.socket()) for _ in range(count)]
+        for probe in probes:
+            probe.bind(("127.0.0.1", 0))
+        return [probe.getsockname()[1] for probe in probes]
+
+
+@contextmanager
+def running(
+    command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a program, what it says in `log`; it is stopped by its process id when the context ends."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+    try:
+        yield process
+    finally:
+        stop(process)
+
+
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """Stop a process as the kubelet does: SIGTERM, and SIGKILL when it does not heed that."""
+    process.terminate()
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(_STOP_SECONDS)
