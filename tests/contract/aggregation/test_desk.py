@@ -6,7 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
-from aggregation_world import Service, World, image_task, prepare, review, vote, vote_stage, write_selection
+from aggregation_world import Service, World, aggregate, image_task, prepare, review, vote, vote_stage, write_selection
 from fake_clock import FakeClock
 
 from labelplane.aggregation.v1 import review_inbox_pb2 as pb
@@ -421,6 +421,25 @@ async def test_edit_and_retraction_change_the_agreement(world: World) -> None:
         person = (await service.inbox.GetProgress(pb.GetProgressRequest(annotator="ann"))).person
         wanted.append((person.votes, person.gold_answered, person.gold_right))
     assert wanted == [(1, 1, 1), (0, 0, 0)]
+
+
+async def test_answers_on_which_people_differ_are_the_doubtful_ones(world: World) -> None:
+    service = await desk(world, votes_per_item=2)
+    for name in ("ann", "bob"):
+        for place, each in enumerate((await lease(service, name, 6)).tasks):
+            said = "dog" if name == "bob" and each.task.item_id == "i2" else "cat"
+            await answer(service, name, each, f"{name}{place}", said)
+    votes = (await service.run("StartVote", vote_stage(1))).results["votes"]
+    posteriors = (await service.run("StartAggregate", aggregate(1, votes))).results["posteriors"]
+    request = pb.ListDoubtfulItemsRequest(posteriors_ref=posteriors, limit=2)
+    for _ in range(2):  # the second from memory
+        found = (await service.inbox.ListDoubtfulItems(request)).items
+        assert next(each.item_id for each in found) == "i2"
+        assert (found[0].votes, found[0].agreement, len(found)) == (2, 0.5, 2)
+    absent = pb.ListDoubtfulItemsRequest(posteriors_ref="rounds/none.json")
+    assert (await refused(service.inbox.ListDoubtfulItems(absent)))[0] is grpc.StatusCode.NOT_FOUND
+    too_many = pb.ListDoubtfulItemsRequest(posteriors_ref=posteriors, limit=201)
+    assert (await refused(service.inbox.ListDoubtfulItems(too_many)))[1] == "InvalidInput"
 
 
 # -- items ------------------------------------------------------------------------------------------------------------
