@@ -19,6 +19,7 @@ __all__ = [
     "PersonCounts",
     "Remark",
     "Shown",
+    "Taken",
 ]
 
 CALL_SECONDS = 20.0

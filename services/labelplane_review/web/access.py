@@ -5,23 +5,15 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final
 
 from aiohttp import web
 
-__all__ = ["Access", "SecretLink", "checked_name"]
+__all__ = ["SecretLink", "checked_name"]
 
 _LONGEST_NAME: Final = 64
 _NAME_COOKIE: Final = "labelplane_name"
 _YEAR_SECONDS: Final = 365 * 86_400
-
-
-class Access(Protocol):
-    """Tells who calls. What a page says of its author is never believed."""
-
-    def person(self, request: web.Request) -> str | None:
-        """Return the caller's name, None for one who may not come in."""
-        ...
 
 
 class SecretLink:
@@ -40,7 +32,7 @@ class SecretLink:
 
     def opens(self, secret: str) -> bool:
         """Whether a link is the right one."""
-        return hmac.compare_digest(secret.encode(), self._secret.encode())
+        return hmac.compare_digest(secret.encode("utf-8", "surrogatepass"), self._secret.encode())
 
     def person(self, request: web.Request) -> str | None:
         """Return the name that the caller chose, this machine's user until then."""

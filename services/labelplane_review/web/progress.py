@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from labelplane_api.conditions import ConditionType, find_condition, is_true
+from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
 from labelplane_report.intervals import proportion
@@ -32,7 +32,7 @@ def job_state(job: LabelingJob) -> str:
     if is_true(conditions, ConditionType.COMPLETE):
         return "complete"
     refused = find_condition(conditions, ConditionType.ACCEPTED)
-    is_refused = refused is not None and refused.status == "False"
+    is_refused = refused is not None and refused.status is ConditionStatus.FALSE
     return "failed" if is_refused or is_true(conditions, ConditionType.FAILED) else "running"
 
 
@@ -102,10 +102,10 @@ def newest_posteriors(status: LabelingJobStatus) -> str:
 def _message(status: LabelingJobStatus) -> str:
     for kind in (ConditionType.FAILED, ConditionType.COMPLETE, ConditionType.WAITING_FOR_ANNOTATIONS):
         found = find_condition(status.conditions, kind)
-        if found is not None and found.status == "True":
+        if found is not None and found.status is ConditionStatus.TRUE:
             return found.message
     refused = find_condition(status.conditions, ConditionType.ACCEPTED)
-    return refused.message if refused is not None and refused.status == "False" else ""
+    return refused.message if refused is not None and refused.status is ConditionStatus.FALSE else ""
 
 
 def _curve(status: LabelingJobStatus) -> dict[str, Any]:

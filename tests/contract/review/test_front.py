@@ -69,6 +69,7 @@ async def test_nobody_comes_in_without_the_link(service: Service) -> None:
         assert (status, answer["error"]["reason"]) == (403, "NoAccess")
         assert await stranger.enter("secret-of-the-tesT") == 403
         assert await stranger.enter("geheim-ü") == 403
+        assert (await stranger.client.get("/enter/%FF%ED%A0%80")).status == 403
 
 
 async def test_the_link_leads_to_the_tasks_and_its_cookie_is_out_of_scripts_reach(browser: Browser) -> None:
