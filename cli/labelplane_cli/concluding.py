@@ -8,12 +8,12 @@ from rich.console import Console
 
 from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition
 from labelplane_api.job import LabelingJob
-from labelplane_api.status import LabelingJobStatus
+from labelplane_api.status import LabelingJobStatus, Stage
 from labelplane_cli.display import duration, money
 from labelplane_cli.errors import JobHasFailed, JobIsSuspended
 from labelplane_cli.terminal import Next, folder_at, print_next, printable, short_path
 from labelplane_core.errors import ErrorCode, LabelplaneError
-from labelplane_operator.history import is_suspended
+from labelplane_operator.history import is_suspended, last_reference
 from labelplane_operator.policies.quality import has_gates
 
 __all__ = ["conclusion", "next_steps", "print_conclusion"]
@@ -40,8 +40,14 @@ def conclusion(job: LabelingJob) -> list[str]:
     complete = find_condition(status.conditions, ConditionType.COMPLETE)
     why = f" ({complete.message})" if complete is not None and complete.message else ""
     lines = [f"{_took(status)}{_labels(status)} from {status.cost.votes:,} votes of people{_price(job)}{why}"]
-    lines.extend(line for line in (_states(job), _gate(job), _audit(status), _truth(status)) if line)
+    lines.extend(line for line in (_states(job), _gate(job), _audit(status), _truth(status), _silent(status)) if line)
     return lines
+
+
+def _silent(status: LabelingJobStatus) -> str:
+    """Return which rules never voted: nothing failed, but somebody will want to know."""
+    names = last_reference(status, Stage.AGGREGATE, "silent")
+    return f"never voted, correct them or take them out: {names}" if names else ""
 
 
 def next_steps(job: LabelingJob, store_uri: str) -> list[Next]:

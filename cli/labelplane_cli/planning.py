@@ -38,6 +38,7 @@ def plan_lines(job: LabelingJob, counted: Counted) -> list[str]:
     lines = [
         f"{counted.items:,} items, {counted.gold:,} of them gold; {len(job.spec.task.classes)} classes",
         _parts(job),
+        *_sources(job),
     ]
     batches = expected_batches(job, LabelingJobStatus(), items=counted.items)
     if not batches:
@@ -48,6 +49,13 @@ def plan_lines(job: LabelingJob, counted: Counted) -> list[str]:
         for batch in batches
     )
     return [*lines, _total(job, sum(batch.items for batch in batches), sum(batch.votes for batch in batches))]
+
+
+def _sources(job: LabelingJob) -> list[str]:
+    sources = job.spec.sources
+    counts = ((len(sources.rules), "rule"), (len(sources.knowledge_bases), "knowledge base"))
+    named = " and ".join(f"{count:,} {name}{'s' if count > 1 else ''}" for count, name in counts if count)
+    return [f"{named} vote on every item first, and abstain where they know nothing"] if named else []
 
 
 def _parts(job: LabelingJob) -> str:

@@ -69,7 +69,7 @@ class RunWatcher:
         """Say what of the job is not read here and where this run goes on; what an earlier run has shown is told."""
         self._has_begun = True
         if unread := unread_on_one_machine(job):
-            self._console.print(printable(f"  not read here, as there are no pods: {', '.join(unread)}"))
+            self._console.print(printable(f"  not read here, as this is no cluster: {', '.join(unread)}"))
         self._told.update(("round", each.round) for each in finished_rounds(job))
         if job.status.prepare is not None:
             self._told.add("data set")

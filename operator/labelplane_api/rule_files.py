@@ -2,15 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Final
+from typing import Final
 
 from pydantic import ValidationError
 
 from labelplane_api.documents import Document, load_documents
 from labelplane_api.errors import JobFileError, NodePath
-from labelplane_api.rules import Rule, at_least_one, unique_items
-from labelplane_api.schema import ApiModel, option
-from labelplane_api.sources import KnowledgeBaseSource, RuleSource
+from labelplane_api.sources import KnowledgeBaseSource, RuleSource, Sources
 from labelplane_api.validation import problems_of
 
 __all__ = ["RuleFile", "RuleOrigin", "parse_rule_file"]
@@ -19,21 +17,6 @@ MOST_RULES: Final = 200
 """Rules of one job, as in `spec.sources.rules`."""
 
 _BELOW: Final = ("spec", "sources")
-
-
-class _RuleFile(ApiModel):
-    """What a file of rules holds."""
-
-    rules: tuple[RuleSource, ...] = option("rules are as in spec.sources.rules.", (), max_length=MOST_RULES)
-    knowledge_bases: tuple[KnowledgeBaseSource, ...] = option(
-        "knowledgeBases are as in spec.sources.knowledgeBases.", (), max_length=20
-    )
-
-    checks: ClassVar[tuple[Rule, ...]] = (
-        at_least_one("rules", "knowledgeBases"),
-        unique_items("rules", key="name"),
-        unique_items("knowledgeBases", key="name"),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,9 +76,14 @@ def parse_rule_file(text: str, *, source: str) -> RuleFile:
         raise JobFileError([f"{source}: holds {len(documents)} documents: write rules: in one"])
     document = documents[0]
     try:
-        found = _RuleFile.model_validate(document.data, by_alias=True, by_name=False)
+        found = Sources.model_validate(document.data, by_alias=True, by_name=False)
     except ValidationError as error:
         raise JobFileError(_lines(document, error)) from error
+    for name in ("humans", "models"):
+        if name in document.data:
+            raise JobFileError(
+                [f"{source}:{document.place((name,))}: {name}: only rules and knowledgeBases stand here"]
+            )
     nested = [place for place, rule in enumerate(found.rules) if rule.config_map is not None]
     if nested:
         where = document.place(("rules", nested[0], "configMap"))

@@ -11,7 +11,7 @@ from typing import Any, Final
 from labelplane_api.aggregation import AggregationMethod
 from labelplane_api.errors import NotSupportedError
 from labelplane_api.job import LabelingJob
-from labelplane_api.output import DeletionPolicy, ExportFormat
+from labelplane_api.output import ExportFormat
 from labelplane_api.rules import attribute_name
 from labelplane_api.schema import ApiModel
 from labelplane_api.serving import ServingMode
@@ -74,12 +74,15 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
     Unbuilt("spec.scaling"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
-    Unbuilt("spec.output.deletionPolicy", _other_than(DeletionPolicy.RETAIN)),
     Unbuilt("spec.podOverrides.triton"),
 )
 """Everything that is not built yet."""
 
-_ABOUT_PODS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.scheduling"), Unbuilt("spec.podOverrides"))
+_ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
+    Unbuilt("spec.scheduling"),
+    Unbuilt("spec.podOverrides"),
+    Unbuilt("spec.output.deletionPolicy"),
+)
 
 
 _ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
@@ -96,7 +99,7 @@ def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tupl
 
 def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     """List the fields that the job sets and that only a cluster reads; a run on one machine names them and goes on."""
-    return unsupported(job, table=_ABOUT_PODS)
+    return unsupported(job, table=_ABOUT_A_CLUSTER)
 
 
 def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:

@@ -5,28 +5,33 @@ Every step is idempotent, and skipped when the watches show that it is done alre
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
-from labelplane_operator.builders import Child, Platform, build_children
-from labelplane_operator.cache import JobKey, ObjectCache
-from labelplane_operator.errors import ApiConflict, ApiNotFound, NameTaken
+from labelplane_operator.builders import Child, Platform, build_children, build_cleanup, build_holding
+from labelplane_operator.cache import ObjectCache
+from labelplane_operator.child_views import belongs_to
+from labelplane_operator.errors import ApiConflict, ApiNotFound, NamespaceEnding, NameTaken
 from labelplane_operator.job_services import JobServices
-from labelplane_operator.kinds import DEPLOYMENT, LABELING_JOB, POD, SECRET, Kind, kind_of
+from labelplane_operator.kinds import DEPLOYMENT, JOB, LABELING_JOB, POD, SECRET, Kind, kind_of
 from labelplane_operator.kube import SCALER, Kube
 from labelplane_operator.plan import Plan
-from labelplane_operator.policies.deletion import FINALIZER
+from labelplane_operator.policies.deletion import FINALIZER, is_being_deleted, wanted_finalizers
 
 __all__ = ["APPLIED", "Actor"]
+
+_log = logging.getLogger(__name__)
 
 APPLIED = "labelplane.io/applied"
 """Annotation of a child: the digest of what was applied last."""
 
 Object = dict[str, Any]
-_Place = tuple[Kind, str, str]
+_Place = tuple[Kind, str]
 
 
 class Actor:
@@ -54,7 +59,7 @@ class Actor:
         self._services = services
         self._platform = platform
         self._token_of = token_of
-        self._applied: dict[_Place, tuple[str, str]] = {}
+        self._applied: dict[str, dict[_Place, tuple[str, str]]] = {}
         self._secrets: dict[str, set[str]] = {}
 
     async def act(self, job: LabelingJob, plan: Plan) -> None:
@@ -64,10 +69,15 @@ class Actor:
             NameTaken: an object of somebody else bears a child's name.
             ApiError, ApiUnavailable: the API server refuses, or is away; acting again goes on where this stopped.
         """
-        children = self._wanted(job, plan)
-        for child in children:
-            await self._have(job, child)
-        await self._remove_others(job.metadata, children)
+        try:
+            await self._have_children(job, self._wanted(job, plan))
+        except NamespaceEnding:
+            if not plan.cleanup:
+                raise
+            # The Secret goes too, and a job that waits for what cannot be made would hold the namespace for good.
+            key = f"{job.metadata.namespace}/{job.metadata.name}"
+            _log.warning("%s: its namespace is being deleted, so its results stay: nothing can remove them", key)
+            plan = replace(plan, finalizer=False)
         await self._hold(job.metadata, is_wanted=plan.finalizer)
         if plan.start is not None:
             await self._services.start(job, plan.start)
@@ -79,29 +89,38 @@ class Actor:
 
     async def _hold(self, metadata: ObjectMeta, *, is_wanted: bool | None) -> None:
         """Add the finalizer of the results to a job, or take it away; None leaves it as it is."""
-        if is_wanted is None or is_wanted == (FINALIZER in metadata.finalizers):
-            return
-        others = [each for each in metadata.finalizers if each != FINALIZER]
         held = self._cache.job((metadata.namespace, metadata.name))
-        assert held is not None
-        change = {
-            "finalizers": [*others, FINALIZER] if is_wanted else others,
-            # Somebody else's finalizer that came meanwhile must not be lost.
-            "resourceVersion": held["metadata"]["resourceVersion"],
-        }
-        changed = await self._kube.merge(LABELING_JOB, metadata.namespace, metadata.name, {"metadata": change})
-        self._cache.put(LABELING_JOB, changed)
+        if held is None or is_wanted is None:
+            return
+        finalizers = wanted_finalizers(metadata, is_held=is_wanted)
+        if finalizers == metadata.finalizers:
+            return
+        # Somebody else's finalizer that came meanwhile must not be lost.
+        version = held["metadata"]["resourceVersion"]
+        change = {"metadata": {"finalizers": list(finalizers), "resourceVersion": version}}
+        changed = await self._kube.merge(LABELING_JOB, metadata.namespace, metadata.name, change)
+        if is_being_deleted(metadata) and not finalizers:
+            self._cache.remove(LABELING_JOB, changed)  # that was all that held it
+        else:
+            self._cache.put(LABELING_JOB, changed)
 
-    def forget(self, key: JobKey, uid: str) -> None:
+    def forget(self, uid: str) -> None:
         """Forget what was applied for a job that is gone."""
         self._secrets.pop(uid, None)
-        self._applied = {place: each for place, each in self._applied.items() if not _is_child(place, key)}
+        self._applied.pop(uid, None)
 
     def _wanted(self, job: LabelingJob, plan: Plan) -> Sequence[Child]:
+        if plan.cleanup:
+            return build_cleanup(job, self._platform)
         if plan.parts is None:
-            return ()
-        assert job.metadata.uid is not None
-        return build_children(job, plan.parts, self._platform, token=self._token_of(job.metadata.uid))
+            is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
+            return build_holding(job, self._platform) if is_held else ()
+        return build_children(job, plan.parts, self._platform, token=self._token_of(_uid(job)))
+
+    async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
+        for child in children:
+            await self._have(job, child)
+        await self._remove_others(job.metadata, children)
 
     async def _have(self, job: LabelingJob, child: Child) -> None:
         kind = kind_of(child.manifest)
@@ -109,19 +128,20 @@ class Actor:
             await self._have_secret(job, child.manifest)
             return
         live = self._live(job, kind, child.manifest)
-        if live is not None and not _belongs_to(live, job.metadata):
+        if live is not None and not belongs_to(live, job.metadata.uid):
             # Left by a job of the same name that is gone; its successor waits until the name is free.
             await self._remove(kind, live)
             return
         if kind is DEPLOYMENT:
             await self._have_deployment(job, child, live)
+        elif kind is JOB:
+            await self._have_job(job, child.manifest, live)
         else:
             await self._have_object(job, kind, child.manifest, live)
 
     async def _have_secret(self, job: LabelingJob, manifest: Mapping[str, Any]) -> None:
         """Create the Secret once; the operator may not read it, and what stands is derived from the same uid."""
-        assert job.metadata.uid is not None
-        made = self._secrets.setdefault(job.metadata.uid, set())
+        made = self._secrets.setdefault(_uid(job), set())
         if manifest["metadata"]["name"] in made:
             return
         with suppress(ApiConflict):  # a leader before this one made it
@@ -142,6 +162,19 @@ class Actor:
             metadata = live["metadata"]
             await self._kube.scale(DEPLOYMENT, metadata["namespace"], metadata["name"], wanted)
 
+    async def _have_job(self, job: LabelingJob, manifest: Mapping[str, Any], live: Object | None) -> None:
+        """Make a Job once no pod of the labelling job is left; its pods cannot be changed, so another replaces it."""
+        if live is None:
+            if not self._has_pods(job):
+                await self._have_object(job, JOB, manifest, None)
+        elif live["metadata"].get("annotations", {}).get(APPLIED) != _digest(manifest):
+            await self._remove(JOB, live)
+
+    def _has_pods(self, job: LabelingJob) -> bool:
+        """Whether a pod of the job is left, or could still be made."""
+        key = (job.metadata.namespace, job.metadata.name)
+        return any(self._cache.children(key, kind) for kind in (POD, DEPLOYMENT))
+
     async def _born(self, job: LabelingJob, child: Child) -> Object:
         """Apply a new Deployment without pods; the API server would give it one."""
         manifest = {**child.manifest, "spec": {**child.manifest["spec"], "replicas": 0}}
@@ -153,8 +186,9 @@ class Actor:
         """Apply an object unless it stands as wanted, and return it as it stands."""
         digest = digest or _digest(manifest)
         metadata = manifest["metadata"]
-        place = (kind, metadata["namespace"], metadata["name"])
-        if live is not None and self._stands(place, manifest, live, digest=digest):
+        place = (kind, metadata["name"])
+        applied_before = self._applied.setdefault(_uid(job), {})
+        if live is not None and _stands(manifest, live, digest=digest, applied_before=applied_before.get(place)):
             return live
         marked = _marked(manifest, digest)
         try:
@@ -163,7 +197,7 @@ class Actor:
             if live is not None:
                 raise
             return await self._found_unseen(job, kind, manifest, error)
-        self._applied[place] = (digest, _state(applied))
+        applied_before[place] = (digest, _state(applied))
         self._cache.put(kind, applied)
         return applied
 
@@ -173,27 +207,19 @@ class Actor:
         """Return an object that no watch has shown yet, if it is this job's own."""
         metadata = manifest["metadata"]
         found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
-        if not _belongs_to(found, job.metadata):
+        if not belongs_to(found, job.metadata.uid):
             raise NameTaken(
                 f"{kind.kind} {metadata['name']} exists and is not this job's: rename the job, or remove it"
             ) from error
         self._cache.put(kind, found)
         return found
 
-    def _stands(self, place: _Place, manifest: Mapping[str, Any], live: Object, *, digest: str) -> bool:
-        if live["metadata"].get("deletionTimestamp"):
-            return True  # nothing can be done before it is gone, and then the watch tells
-        if live["metadata"].get("annotations", {}).get(APPLIED) != digest:
-            return False
-        # The server may write a value in another way ("0.5" as "500m"); what it made of ours is as good.
-        return _holds(live, manifest) or self._applied.get(place) == (digest, _state(live))
-
     async def _remove_others(self, metadata: ObjectMeta, children: Sequence[Child]) -> None:
         """Delete the children that are not wanted any more."""
         wanted = {(kind_of(child.manifest), child.manifest["metadata"]["name"]) for child in children}
         for live in self._cache.children((metadata.namespace, metadata.name)):
             kind = kind_of(live)
-            is_ours = _belongs_to(live, metadata) and not live["metadata"].get("deletionTimestamp")
+            is_ours = belongs_to(live, metadata.uid) and not live["metadata"].get("deletionTimestamp")
             if kind is not POD and is_ours and (kind, live["metadata"]["name"]) not in wanted:
                 await self._remove(kind, live)
 
@@ -208,14 +234,19 @@ class Actor:
         return self._cache.child((job.metadata.namespace, job.metadata.name), kind, manifest["metadata"]["name"])
 
 
-def _is_child(place: _Place, key: JobKey) -> bool:
-    _, namespace, name = place
-    return namespace == key[0] and (name == key[1] or name.startswith(f"{key[1]}-"))
+def _uid(job: LabelingJob) -> str:
+    assert job.metadata.uid is not None, "an object of a cluster has a uid"
+    return job.metadata.uid
 
 
-def _belongs_to(live: Object, metadata: ObjectMeta) -> bool:
-    owners = live["metadata"].get("ownerReferences", ())
-    return any(owner.get("controller") and owner["uid"] == metadata.uid for owner in owners)
+def _stands(manifest: Mapping[str, Any], live: Object, *, digest: str, applied_before: tuple[str, str] | None) -> bool:
+    """Tell whether an object is as wanted; `applied_before` is what was applied last, and the state it led to."""
+    if live["metadata"].get("deletionTimestamp"):
+        return True  # nothing can be done before it is gone, and then the watch tells
+    if live["metadata"].get("annotations", {}).get(APPLIED) != digest:
+        return False
+    # The server may write a value in another way ("0.5" as "500m"); what it made of ours is as good.
+    return _holds(live, manifest) or applied_before == (digest, _state(live))
 
 
 def _replicas_alone(manifest: Mapping[str, Any], replicas: int) -> Object:

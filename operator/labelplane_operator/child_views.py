@@ -1,14 +1,24 @@
 """From pods, Deployments and Jobs as the API server holds them to the plain views that policies read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
+from labelplane_operator.builders import QUEUE_LABEL
 from labelplane_operator.observed import CleanupState, CleanupView, ContainerView, DeploymentView, PodView
 
-__all__ = ["cleanup_view", "deployment_view", "pod_view"]
+__all__ = ["belongs_to", "cleanup_view", "deployment_view", "pod_view"]
+
+_LONGEST_WORDS = 500
+_KUEUE = "kueue.x-k8s.io/"
 
 Object = dict[str, Any]
+
+
+def belongs_to(live: Object, uid: str | None) -> bool:
+    """Whether an object's owner is the job with a uid, and not another one of its name."""
+    owners = live["metadata"].get("ownerReferences", ())
+    return any(owner.get("controller") and owner["uid"] == uid for owner in owners)
 
 
 def pod_view(pod: Object) -> PodView:
@@ -19,6 +29,7 @@ def pod_view(pod: Object) -> PodView:
         name=pod["metadata"]["name"],
         containers=tuple(_containers(status, images)),
         unschedulable=_unschedulable(status),
+        gated=_gated(pod),
     )
 
 
@@ -28,16 +39,22 @@ def deployment_view(deployment: Object) -> DeploymentView:
     return DeploymentView(deployment["metadata"]["name"], replica_failure=str(failure.get("message", "")))
 
 
-def cleanup_view(job: Object) -> CleanupView:
-    """Return the batch Job that removes results."""
+def cleanup_view(job: Object, pods: Sequence[PodView] = ()) -> CleanupView:
+    """Return the batch Job that removes results; its pods tell more of a failure than the Job does."""
     if _condition(job, "Complete"):
         return CleanupView(CleanupState.SUCCEEDED)
     failure = _condition(job, "Failed")
     if not failure:
         return CleanupView(CleanupState.RUNNING)
-    return CleanupView(
-        CleanupState.FAILED, message=str(failure.get("message", "")), finished=_time(failure.get("lastTransitionTime"))
-    )
+    message = _last_words(pods) or str(failure.get("message", ""))
+    return CleanupView(CleanupState.FAILED, message=message, finished=_time(failure.get("lastTransitionTime")))
+
+
+def _last_words(pods: Sequence[PodView]) -> str:
+    """Return the last line of what a container said that ended with an error, empty when none did."""
+    ended = (container for pod in pods for container in pod.containers if container.exit_code)
+    lines = [line for container in ended for line in container.last_words.splitlines() if line.strip()]
+    return lines[-1].strip()[:_LONGEST_WORDS] if lines else ""
 
 
 def _containers(status: Object, images: dict[str, str]) -> Iterator[ContainerView]:
@@ -54,7 +71,17 @@ def _containers(status: Object, images: dict[str, str]) -> Iterator[ContainerVie
             restarts=int(each.get("restartCount", 0)),
             ended_reason=ended.get("reason", ""),
             exit_code=ended.get("exitCode"),
+            last_words=ended.get("message", ""),
         )
+
+
+def _gated(pod: Object) -> str:
+    """Say what a pod's scheduling gates wait for; they are taken away one by one, and none comes later."""
+    gates = [each["name"] for each in pod["spec"].get("schedulingGates", ())]
+    queue = pod["metadata"].get("labels", {}).get(QUEUE_LABEL, "")
+    if queue and any(gate.startswith(_KUEUE) for gate in gates):
+        return f"LocalQueue {queue} to admit it"
+    return f"its scheduling gate {gates[0]} to be taken away" if gates else ""
 
 
 def _unschedulable(status: Object) -> str:

@@ -6,6 +6,7 @@ OperatorError
         ApiConflict     409: somebody was faster, or the object exists
         ApiNotFound     404
         ApiForbidden    403: a right, a quota or an admission rule
+            NamespaceEnding     the namespace is being deleted, nothing can be made in it
         ApiInvalid      400, 422: the object is refused as it is
     Blocked             a job waits for people to mend something; its status says what
     NameTaken           a child's name belongs to somebody else's object
@@ -23,6 +24,7 @@ __all__ = [
     "Blocked",
     "InvalidSettings",
     "NameTaken",
+    "NamespaceEnding",
     "NotLeader",
     "OperatorError",
 ]
@@ -55,6 +57,10 @@ class ApiNotFound(ApiError):
 
 class ApiForbidden(ApiError):
     """A right is missing, a quota is used up, or an admission rule says no."""
+
+
+class NamespaceEnding(ApiForbidden):
+    """The namespace is being deleted, so nothing can be made in it any more."""
 
 
 class ApiInvalid(ApiError):

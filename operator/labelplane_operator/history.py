@@ -7,6 +7,7 @@ __all__ = [
     "current_round",
     "figure",
     "is_finished",
+    "is_queued",
     "is_refused",
     "is_settled",
     "is_suspended",
@@ -42,9 +43,19 @@ def is_suspended(status: LabelingJobStatus) -> bool:
     return is_true(status.conditions, ConditionType.SUSPENDED)
 
 
+def is_queued(status: LabelingJobStatus) -> bool:
+    """Whether the job gets no further because its pods are not admitted yet."""
+    progressing = find_condition(status.conditions, ConditionType.PROGRESSING)
+    is_held = progressing is not None and progressing.status is ConditionStatus.FALSE
+    return is_held and progressing is not None and progressing.reason == Reason.NOT_ADMITTED
+
+
 def is_working(status: LabelingJobStatus) -> bool:
-    """Whether a stage is under way: it runs, or waits for its pods or for its next try."""
-    is_held = is_finished(status) or is_refused(status) or is_suspended(status)
+    """Whether a stage is under way: it runs, or waits for its pods or for its next try.
+
+    One whose pods wait until their queue admits them is not: a queue may be longer than any bound of the job's work.
+    """
+    is_held = is_finished(status) or is_refused(status) or is_suspended(status) or is_queued(status)
     return status.operation is not None and not is_held
 
 

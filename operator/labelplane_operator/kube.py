@@ -24,6 +24,7 @@ from labelplane_operator.errors import (
     ApiInvalid,
     ApiNotFound,
     ApiUnavailable,
+    NamespaceEnding,
     NotLeader,
 )
 from labelplane_operator.kinds import LEASE, Kind
@@ -40,6 +41,8 @@ _APPLY = "application/apply-patch+yaml"
 _MERGE = "application/merge-patch+json"
 _NOT_NOW = frozenset({408, 429})
 _MAX_MESSAGE_LENGTH = 500
+_ENDING = "NamespaceTerminating"
+"""The cause by which the API server says that a namespace is being deleted."""
 
 Object = dict[str, Any]
 CallCounter = Callable[[str, str, int], None]
@@ -211,7 +214,9 @@ _BY_CODE: dict[int, type[ApiError]] = {
 
 
 def _refusal(request: str, code: int, body: Any) -> ApiError | ApiUnavailable:
-    message = _message(body)
+    message, causes = _message(body), _causes(body)
+    if _ENDING in causes:
+        return NamespaceEnding(request, code, message)
     if code == 0 or code in _NOT_NOW or code >= 500:
         return ApiUnavailable(f"{request}: {code}: {message}")
     return _BY_CODE.get(code, ApiError)(request, code, message)
@@ -222,3 +227,10 @@ def _message(body: Any) -> str:
     with suppress(ValueError, KeyError, TypeError):  # no Status of Kubernetes
         text = json.loads(text)["message"]
     return text[:_MAX_MESSAGE_LENGTH]
+
+
+def _causes(body: Any) -> list[str]:
+    """Return why a request is refused, in the API server's constants."""
+    with suppress(ValueError, KeyError, TypeError):  # no Status of Kubernetes, or one without details
+        return [each["reason"] for each in json.loads(body)["details"]["causes"]]
+    return []

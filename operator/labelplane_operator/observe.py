@@ -2,11 +2,12 @@
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import Stage
+from labelplane_operator.builders import CLEANUP_COMPONENT, COMPONENT_LABEL, cleanup_name
 from labelplane_operator.cache import JobKey, ObjectCache
-from labelplane_operator.child_views import deployment_view, pod_view
+from labelplane_operator.child_views import belongs_to, cleanup_view, deployment_view, pod_view
 from labelplane_operator.history import is_finished
 from labelplane_operator.job_services import JobServices
-from labelplane_operator.kinds import DEPLOYMENT, POD
+from labelplane_operator.kinds import DEPLOYMENT, JOB, POD
 from labelplane_operator.observed import Observed, Problem
 from labelplane_operator.policies.deletion import is_being_deleted
 from labelplane_operator.policies.pod_problems import find_problem
@@ -24,7 +25,9 @@ class Observer:
 
     async def observe(self, job: LabelingJob) -> Observed:
         """Return what is the case now. It never fails: what could not be reached is part of the answer."""
-        if is_being_deleted(job.metadata) or is_finished(job.status) or job.spec.run.suspend:
+        if is_being_deleted(job.metadata):
+            return self._removal(job)
+        if is_finished(job.status) or job.spec.run.suspend:
             return Observed()
         problem = self._problem((job.metadata.namespace, job.metadata.name))
         try:
@@ -36,6 +39,19 @@ class Observer:
             is_starting = isinstance(error, PodsNotReady)
             return Observed(unavailable=str(error), awaits_pods=is_starting, problem=problem)
         return Observed(operation=operation, inbox=inbox, problem=problem)
+
+    def _removal(self, job: LabelingJob) -> Observed:
+        """Return how far the removal of the results is."""
+        key = (job.metadata.namespace, job.metadata.name)
+        live = self._cache.child(key, JOB, cleanup_name(job))
+        if live is None or not belongs_to(live, job.metadata.uid) or live["metadata"].get("deletionTimestamp"):
+            return Observed()
+        pods = [
+            pod_view(each)
+            for each in self._cache.children(key, POD)
+            if each["metadata"]["labels"].get(COMPONENT_LABEL) == CLEANUP_COMPONENT
+        ]
+        return Observed(cleanup=cleanup_view(live, pods), problem=find_problem(pods, ()))
 
     def _problem(self, key: JobKey) -> Problem | None:
         pods = [pod_view(each) for each in self._cache.children(key, POD)]

@@ -85,6 +85,7 @@ class ContainerView:
         restarts: how often it was started again.
         ended_reason: how it last ended, in Kubernetes' word; empty when it never did.
         exit_code: what it last ended with; None when it never did.
+        last_words: the end of what it said before it ended; empty where that is not kept.
     """
 
     name: str
@@ -95,6 +96,7 @@ class ContainerView:
     restarts: int = 0
     ended_reason: str = ""
     exit_code: int | None = None
+    last_words: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,12 +108,14 @@ class PodView:
         containers: its containers.
         unschedulable: why no node takes it; empty when one has.
         mount_failure: why a volume cannot be mounted, where that is known; empty when none fails.
+        gated: what must happen before the pod may be scheduled, as its queue admitting it; empty when nothing must.
     """
 
     name: str
     containers: tuple[ContainerView, ...] = ()
     unschedulable: str = ""
     mount_failure: str = ""
+    gated: str = ""
 
 
 @dataclass(frozen=True, slots=True)

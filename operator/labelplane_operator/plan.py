@@ -43,7 +43,7 @@ LONGEST_WAITING_SECONDS: Final = 60.0
 _WAITED_SHARE: Final = 0.05
 
 # A condition that turned False for one of these is as it should be.
-_CALM: Final = frozenset({Reason.FINISHED, Reason.SUSPENDED_BY_USER, Reason.DELETING_RESULTS})
+_CALM: Final = frozenset({Reason.FINISHED, Reason.SUSPENDED_BY_USER, Reason.DELETING_RESULTS, Reason.NOT_ADMITTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +130,8 @@ def plan_when_blocked(job: LabelingJob, plan: Plan, problem: Problem, *, now: da
         status = folds.with_condition(
             job, status, ConditionType.ACCEPTED, accepted.status, accepted.reason, accepted.message, now=now
         )
-    status = folds.named_stage(status.model_copy(update={"observed_generation": job.metadata.generation}))
+    status = status.model_copy(update={"observed_generation": job.metadata.generation})
+    status = folds.named_stage(status, is_deleted=is_being_deleted(job.metadata))
     return Plan(status, events=_changes(job.status, status), finalizer=plan.finalizer)
 
 
@@ -181,7 +182,8 @@ def _with_object(job: LabelingJob, plan: Plan, *, now: datetime) -> Plan:
 def _remove(job: LabelingJob, observed: Observed, *, now: datetime) -> Plan:
     """Return the plan for a deleted job: its services go, then its results where they should."""
     removal = decide_removal(job, observed.cleanup, now=now)
-    status = folds.removing(job, removal.problem, now=now) if removal.finalizer else job.status
+    problem = removal.problem or (observed.problem.message if observed.problem else "")
+    status = folds.removing(job, problem, now=now) if removal.finalizer else job.status
     status = folds.named_stage(status, is_deleted=True)
     return Plan(
         status,
@@ -316,11 +318,18 @@ def _progressing(
         return status  # a try that may well be in vain is no progress
     value, reason = ConditionStatus.TRUE, str(Reason.STAGE_RUNNING)
     message = f"{operation.stage} of round {operation.round}"
-    if observed.problem is not None:
+    if observed.problem is not None and not _is_running_all_the_same(observed):
         value, reason, message = ConditionStatus.FALSE, observed.problem.reason, observed.problem.message
     elif observed.unavailable:
         reason, message = str(Reason.DEPENDENCY_UNAVAILABLE), observed.unavailable
     return folds.with_condition(job, status, ConditionType.PROGRESSING, value, reason, message, now=now)
+
+
+def _is_running_all_the_same(observed: Observed) -> bool:
+    """Whether the operation runs while more pods of the job wait for their queue, as workers may."""
+    view, problem = observed.operation, observed.problem
+    is_running = view is not None and view.state is OperationState.RUNNING
+    return is_running and problem is not None and problem.reason == Reason.NOT_ADMITTED
 
 
 def _sooner(seconds: float, left: float | None) -> float:

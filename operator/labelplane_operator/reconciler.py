@@ -83,7 +83,7 @@ class Reconciler:
             plan = make_plan(job, observed, installation=self._installation, now=self._now())
             self._count(job, observed)
             await self._act(manifest, job, plan)
-        await self._settle(manifest, plan)
+        await self._settle(self._standing(key, manifest), plan)
         return plan.requeue_after_seconds
 
     async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
@@ -99,6 +99,11 @@ class Reconciler:
         await self._settle(manifest, plan_when_blocked(job, plan, problem, now=self._now()))
         raise Blocked(problem.message)
 
+    def _standing(self, key: JobKey, manifest: Object) -> Object:
+        """Return the object as acting on the plan has left it: its finalizers may be others, and so its version."""
+        standing = self._cache.job(key)
+        return manifest if standing is None or _facts(standing) != _facts(manifest) else standing
+
     async def _settle(self, manifest: Object, plan: Plan) -> None:
         """Write what the plan says of the object itself: its status, then its events, and at last its end."""
         await self._write_status(manifest, plan.status)
@@ -112,7 +117,7 @@ class Reconciler:
         uid = manifest["metadata"]["uid"] if manifest else ""
         before = self._uids.get(key, uid)
         if before and before != uid:
-            self._actor.forget(key, before)
+            self._actor.forget(before)
             self._written.pop(before, None)
             await self._services.forget(before)
         if uid:
@@ -157,6 +162,12 @@ def _status(manifest: Object) -> LabelingJobStatus:
         return LabelingJobStatus.model_validate(manifest.get("status", {}))
     except ValidationError:
         return LabelingJobStatus()
+
+
+def _facts(manifest: Object) -> tuple[object, ...]:
+    """Return what a plan follows from, whatever the object's version."""
+    metadata = manifest["metadata"]
+    return metadata["uid"], metadata["generation"], metadata.get("deletionTimestamp"), manifest.get("status")
 
 
 def _metadata(manifest: Object) -> ObjectMeta:

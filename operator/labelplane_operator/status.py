@@ -187,8 +187,8 @@ def removing(job: LabelingJob, problem: str, *, now: datetime) -> LabelingJobSta
     message = f"the results below {job.prefix} are being deleted"
     if problem:
         message = (
-            f"the results below {job.prefix} cannot be deleted: {problem}; it is tried again every 5 minutes; to leave "
-            "them there, take the finalizer labelplane.io/results away"
+            f"the results below {job.prefix} cannot be deleted: {problem}; it is tried again, every 5 minutes "
+            "at least; to leave them there, take the finalizer labelplane.io/results away"
         )
     return with_condition(job, job.status, ConditionType.PROGRESSING, ConditionStatus.FALSE, reason, message, now=now)
 

@@ -67,6 +67,11 @@ class Ownership:
     name: str
     adopt: bool = False
 
+    @property
+    def words(self) -> str:
+        """The job as a message names it."""
+        return f"{self.namespace}/{self.name} of installation {self.installation}"
+
 
 @dataclass(frozen=True, slots=True)
 class PrepareRequest:

@@ -22,7 +22,7 @@ from labelplane_core.rpc import Registration, RpcServer, TlsFiles
 from labelplane_core.settings import ServiceSettings
 from labelplane_core.storage import Layout, ObjectStore, StoreOptions, open_store, probe_conditional_put
 
-__all__ = ["Register", "ServiceParts", "operation_registration", "run_service", "service_name"]
+__all__ = ["Register", "ServiceParts", "open_in_cluster", "operation_registration", "run_service", "service_name"]
 
 _log = logging.getLogger(__name__)
 
@@ -120,12 +120,12 @@ async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
         data=open_store(settings.data_uri, options=options, readonly=True),
         operations=OperationRunner(store, layout, clock=clock, owner=owner, settings=RunnerSettings()),
         clock=clock,
-        open_address=partial(_open_in_cluster, options=options),
+        open_address=partial(open_in_cluster, options=options),
         trusted_packages=settings.trusted_package_names,
     )
 
 
-def _open_in_cluster(address: str, *, options: StoreOptions) -> ObjectStore:
+def open_in_cluster(address: str, *, options: StoreOptions) -> ObjectStore:
     """Return a bucket with the job's own credentials; a path of this machine is nothing that a job may read."""
     if not address.startswith(("s3://", "gs://", "az://")):
         raise BadKey(f"address {address!r} is a path: on a cluster give s3://bucket/prefix")

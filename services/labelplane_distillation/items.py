@@ -10,7 +10,6 @@ import pyarrow as pa
 from labelplane_core.features import InputSpec
 from labelplane_core.items import ItemReader
 from labelplane_distillation.learning import Inputs, Rows, Window
-from labelplane_distillation.losses import Floats
 
 __all__ = [
     "MAX_LABELLED_BYTES",
@@ -64,8 +63,7 @@ class StreamedWindows:
 
     Args:
         rows: the items' rows of the index.
-        encode: returns the student's inputs of rows.
-        ask_teacher: returns the teacher's log-probabilities of rows.
+        read: returns the window of rows: the student's inputs and the teacher's log-probabilities.
         limit: items of a window. When there are more, each epoch draws its own; else all epochs share one.
         seed: entropy of the draws.
     """
@@ -74,14 +72,12 @@ class StreamedWindows:
         self,
         rows: Rows,
         *,
-        encode: Callable[[Rows], Inputs],
-        ask_teacher: Callable[[Rows], Floats],
+        read: Callable[[Rows], Window],
         limit: int,
         seed: tuple[int, ...],
     ) -> None:
         self._rows = rows
-        self._encode = encode
-        self._ask_teacher = ask_teacher
+        self._read = read
         self._limit = limit
         self._seed = seed
         self._kept: tuple[int, Window] | None = None
@@ -91,8 +87,7 @@ class StreamedWindows:
         number = epoch if len(self._rows) > self._limit else 0
         if self._kept is None or self._kept[0] != number:
             self._kept = None  # so that two windows are never held at once
-            rows = self._draw(number)
-            self._kept = (number, Window(self._encode(rows), self._ask_teacher(rows)))
+            self._kept = (number, self._read(self._draw(number)))
         return self._kept[1]
 
     def _draw(self, number: int) -> Rows:

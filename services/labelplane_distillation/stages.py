@@ -11,7 +11,7 @@ from labelplane_core.features import InputSpec
 from labelplane_distillation.calibration import average_members, fit_temperature
 from labelplane_distillation.folds import Folds, assign_folds, draw_validation
 from labelplane_distillation.items import MAX_WINDOW_BYTES, MAX_WINDOW_ITEMS, StreamedWindows, most_items
-from labelplane_distillation.learning import Examples, Hooks, Inputs, Learner, Problem, Rows, Training
+from labelplane_distillation.learning import Examples, Hooks, Inputs, Learner, Problem, Rows, Training, Window
 from labelplane_distillation.losses import Floats
 from labelplane_distillation.requests import TrainRequest
 from labelplane_distillation.selection import TrainingItems
@@ -45,12 +45,14 @@ class Taught:
         temperature: what its logits are divided by.
         out_of_fold_rows: rows of labelled items that some member has not seen; empty for a student.
         out_of_fold: (n, K) their log-probabilities by those members alone.
+        labelled: (N, K) log-probabilities of all labelled items by the whole ensemble; empty for a student.
     """
 
     training: Training
     temperature: float
     out_of_fold_rows: Rows
     out_of_fold: Floats
+    labelled: Floats
 
     def predict(self, inputs: Inputs) -> Floats:
         """Return the (N, K) log-probabilities of the whole ensemble."""
@@ -134,9 +136,16 @@ def teach(course: Course, learner: Learner, hooks: Hooks) -> Taught:
         seed=course.seed(_TEACHER),
     )
     training = learner.fit(problem, hooks)
-    rows, honest = course.folds.pick_out_of_fold(training.ensemble.predict(examples.inputs))
+    logits = training.ensemble.predict(examples.inputs)
+    rows, honest = course.folds.pick_out_of_fold(logits)
     temperature = fit_temperature(honest, examples.targets[rows], examples.weights[rows])
-    return Taught(training, temperature, rows, average_members(honest, temperature))
+    return Taught(
+        training,
+        temperature,
+        out_of_fold_rows=rows,
+        out_of_fold=average_members(honest, temperature),
+        labelled=average_members(logits, temperature),
+    )
 
 
 def distil(course: Course, teacher: Taught, learner: Learner, hooks: Hooks) -> Taught:
@@ -145,7 +154,7 @@ def distil(course: Course, teacher: Taught, learner: Learner, hooks: Hooks) -> T
         course.inputs[course.student_spec],
         course.items.targets,
         course.items.weights,
-        teacher=teacher.predict(course.inputs[course.teacher_spec]),
+        teacher=teacher.labelled,
     )
     windows = _open_windows(course, teacher) if course.uses_unlabelled else None
     problem = Problem(
@@ -159,7 +168,9 @@ def distil(course: Course, teacher: Taught, learner: Learner, hooks: Hooks) -> T
     training = learner.fit(problem, hooks)
     temperature = _calibrate_student(training, problem)
     nothing = np.zeros((0, len(course.request.classes)))
-    return Taught(training, temperature, np.zeros(0, dtype=np.int64), nothing)
+    return Taught(
+        training, temperature, out_of_fold_rows=np.zeros(0, dtype=np.int64), out_of_fold=nothing, labelled=nothing
+    )
 
 
 def _calibrate_student(training: Training, problem: Problem) -> float:
@@ -176,16 +187,22 @@ def _calibrate_student(training: Training, problem: Problem) -> float:
 
 
 def _open_windows(course: Course, teacher: Taught) -> StreamedWindows:
-    encode = course.source.encode_blocking
     student_limit = most_items(course.student_spec, bytes_at_most=MAX_WINDOW_BYTES)
     teacher_limit = most_items(course.teacher_spec, bytes_at_most=MAX_WINDOW_BYTES)
     return StreamedWindows(
         course.items.unlabelled,
-        encode=partial(encode, spec=course.student_spec),
-        ask_teacher=lambda rows: teacher.predict(encode(rows, course.teacher_spec)),
+        read=partial(_read_window, course, teacher),
         limit=min(MAX_WINDOW_ITEMS, student_limit, teacher_limit),
         seed=course.seed(_WINDOWS),
     )
+
+
+def _read_window(course: Course, teacher: Taught, rows: Rows) -> Window:
+    """Items are read from the store one by one, so what both networks see alike is read and encoded once."""
+    encode = course.source.encode_blocking
+    inputs = encode(rows, course.student_spec)
+    is_same = course.teacher_spec == course.student_spec
+    return Window(inputs, teacher.predict(inputs if is_same else encode(rows, course.teacher_spec)))
 
 
 def _held_out(members: int) -> int:

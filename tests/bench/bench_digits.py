@@ -29,6 +29,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from labelplane_api.job import LabelingJob
 from labelplane_api.load import read_manifests
 from labelplane_api.sampling import ColdStart, Strategy
@@ -246,19 +248,27 @@ class Axes:
         return f'<polyline class="{style}" points="{points}"/>'
 
 
+def median_curve(runs: list[Run]) -> tuple[list[int], list[float]]:
+    """Votes, and the median accuracy of all runs after them: on straight lines, for runs' rounds differ in size."""
+    start, end = max(run.votes[0] for run in runs), min(run.votes[-1] for run in runs)
+    votes = sorted({each for run in runs for each in run.votes if start <= each <= end})
+    return votes, [statistics.median(np.interp(each, run.votes, run.accuracy) for run in runs) for each in votes]
+
+
 def draw(runs: list[Run]) -> str:
     """The accuracy over votes: a thin line for each run, a thick one for the median; readable in light and dark."""
     floor = math.floor(20 * min(min(run.accuracy) for run in runs)) / 20
-    axes = Axes(min(floor, 0.9))
+    # While a class lacks labels there is no model: most items have no answer, and the curve comes in from below.
+    axes = Axes(min(max(floor, 0.75), 0.9))
     parts = [f'<rect class="paper" width="{WIDTH}" height="{HEIGHT}" rx="6"/>', *_grid(axes)]
     parts.append(axes.line("goal line", (0, 1_400), (ACCURACY, ACCURACY)))
+    shown = f'x="{LEFT}" y="{TOP}" width="{WIDTH - LEFT - RIGHT}" height="{HEIGHT - TOP - BOTTOM}"'
+    parts.append(f'<clipPath id="axes"><rect {shown}/></clipPath>\n<g clip-path="url(#axes)">')
     for way in ("random", "active"):
         chosen = [run for run in runs if run.way == way]
         parts += [axes.line(f"{way} one", run.votes, run.accuracy) for run in chosen]
-        # Rounds of the same number have the same votes, unless a run stopped early.
-        columns = list(zip(*(zip(run.votes, run.accuracy, strict=True) for run in chosen), strict=False))
-        votes = [statistics.median(point[0] for point in column) for column in columns]
-        parts.append(axes.line(f"{way} line", votes, [statistics.median(p[1] for p in column) for column in columns]))
+        parts.append(axes.line(f"{way} line", *median_curve(chosen)))
+    parts.append("</g>")
     seeds = len({run.seed for run in runs})
     parts += _legend(seeds)
     title = f"Digits: accuracy of items outside gold over votes, active and random selection, {seeds} seeds"

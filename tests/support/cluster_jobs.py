@@ -8,7 +8,7 @@ from job_builder import JobBuilder, make_job
 
 from labelplane_api import LabelingJob
 from labelplane_api.running import Profile
-from labelplane_operator.builders import Child, Images, Platform, build_children
+from labelplane_operator.builders import Child, Images, Platform, build_children, build_cleanup
 from labelplane_operator.parts import Part
 
 UID = "6b0e5a55-3d4c-4a37-9c0e-2f8d3b1f4a10"
@@ -44,6 +44,10 @@ class ClusterJob:
 
     def children(self) -> tuple[Child, ...]:
         return build_children(self.build(), self.parts, PLATFORM, token=TOKEN)
+
+    def cleanup(self) -> tuple[Child, ...]:
+        """Return what is left while the results of the deleted job are removed."""
+        return build_cleanup(self.build(), PLATFORM)
 
 
 def in_bucket(name: str = "digits") -> JobBuilder:
@@ -135,4 +139,5 @@ def of_kind(children: tuple[Child, ...], kind: str) -> Iterator[dict[str, Any]]:
 
 def pod_specs(children: tuple[Child, ...]) -> Iterator[dict[str, Any]]:
     """Yield the specs of all pods."""
-    yield from (each["spec"]["template"]["spec"] for each in of_kind(children, "Deployment"))
+    for kind in ("Deployment", "Job"):
+        yield from (each["spec"]["template"]["spec"] for each in of_kind(children, kind))

@@ -1,15 +1,14 @@
-"""A node without a kubelet: it starts the containers of Deployments as processes of this machine.
+"""A node without a kubelet: it starts the containers of Deployments and Jobs as processes of this machine.
 
 Each container runs its own command with the environment of its pod template: values from Secrets are read, files of
 mounted Secrets are written to a temporary folder, and port 50051 becomes a unix socket named after the Deployment, so
 that many jobs run side by side. What it reports to the API server is what a Deployment of one pod would: readyReplicas.
+A pod that waits for its queue, and those of Jobs, are made on the API server too.
 """
 
-import base64
 import os
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -20,11 +19,15 @@ from typing import Any
 import grpc
 from api_server import ApiError, ApiServer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
+from hollow_containers import CannotStart, HollowContainers
+from hollow_jobs import HollowJobs
+from hollow_pods import HollowPods
 from real_parts import stop
 
 JOB_LABEL = "labelplane.io/job"
 _POLL_SECONDS = 0.2
-_PORT = "50051"
+_QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
+_GATE = "kueue.x-k8s.io/admission"
 
 Object = dict[str, Any]
 
@@ -41,19 +44,28 @@ class _Pod:
 
 @dataclass
 class HollowNode:
-    """Runs what the Deployments of a namespace ask for.
+    """Runs what the Deployments and Jobs of a namespace ask for.
 
     Attributes:
         namespace: the namespace that it serves.
         folder: where sockets, logs and mounted files lie.
+        started: the Deployments whose processes were started, one entry each time.
+        admits: whether pods with a queue are admitted, as by Kueue; the others wait with its gate.
     """
 
     server: ApiServer
     namespace: str
     folder: Path
     _pods: dict[str, _Pod] = field(default_factory=dict)
+    _waiting: set[str] = field(default_factory=set)
     _stopping: threading.Event = field(default_factory=threading.Event)
     started: list[str] = field(default_factory=list)
+    admits: bool = True
+
+    def __post_init__(self) -> None:
+        self._containers = HollowContainers(self.server, self.namespace, self.folder)
+        self._shown = HollowPods(self.server, self.namespace)
+        self.jobs = HollowJobs(self.server, self.namespace, self._containers, self._shown)
 
     @property
     def service_address(self) -> str:
@@ -73,6 +85,7 @@ class HollowNode:
     def close(self) -> None:
         for name in tuple(self._pods):
             self._end(name)
+        self.jobs.close()
 
     def kill(self, name: str, *, container: int = 0) -> None:
         """Kill a container; the next look starts its pod again."""
@@ -87,37 +100,58 @@ class HollowNode:
         return "".join(path.read_text() for path in sorted(self.folder.glob(f"{name}.*.log")))
 
     def _sync(self) -> None:
-        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments"
-        listed = {each["metadata"]["name"]: each for each in self.server.get(path, labelSelector=JOB_LABEL)["items"]}
+        # In this order: what was deleted before a Job came has ended before it is started.
+        jobs = self._listed("/apis/batch/v1", "jobs")
+        deployments = self._listed("/apis/apps/v1", "deployments")
         for name in tuple(self._pods):
-            wanted = listed.get(name)
+            wanted = deployments.get(name)
             pod = self._pods[name]
             is_dead = any(process.poll() is not None for process in pod.processes)
             if wanted is None or not wanted["spec"]["replicas"] or is_dead:
                 self._end(name)
-        for name, deployment in listed.items():
+        for name, deployment in deployments.items():
             if deployment["spec"]["replicas"] and name not in self._pods:
                 self._begin(name, deployment)
-        for name, deployment in listed.items():
+        for name, deployment in deployments.items():
             self._report(name, deployment)
+        self._remove_gated(deployments)
+        self.jobs.sync(jobs)
+
+    def _listed(self, group: str, plural: str) -> dict[str, Object]:
+        path = f"{group}/namespaces/{self.namespace}/{plural}"
+        return {each["metadata"]["name"]: each for each in self.server.get(path, labelSelector=JOB_LABEL)["items"]}
 
     def _begin(self, name: str, deployment: Object) -> None:
-        template = deployment["spec"]["template"]["spec"]
+        template = deployment["spec"]["template"]
+        if _QUEUE_LABEL in template["metadata"]["labels"] and not self.admits:
+            self._shown.make(_gated(name), template, gate=_GATE)
+            self._waiting.add(name)
+            return
         socket = self.folder / f"{name}.sock"
         socket.unlink(missing_ok=True)
-        processes = []
-        for number, container in enumerate(template["containers"]):
-            environment = self._environment(name, container, template.get("volumes", ()), socket)
-            log = (self.folder / f"{name}.{number}.log").open("ab")
-            with log:
-                command = [sys.executable, *container["command"][1:]]
-                processes.append(subprocess.Popen(command, env=environment, stdout=log, stderr=log))
+        address = f"unix:{socket}"
+        here = {"LABELPLANE_LISTEN": address, "LABELPLANE_INBOX_ADDRESS": address}
+        processes: list[subprocess.Popen[bytes]] = []
+        try:
+            for number, container in enumerate(template["spec"]["containers"]):
+                processes.append(self._containers.start(name, number, container, template["spec"], **here))
+        except CannotStart:  # a kubelet tries again too
+            for process in processes:
+                stop(process)
+            return
         self._pods[name] = _Pod(processes, socket, deployment["metadata"]["generation"])
         self.started.append(name)
 
+    def _remove_gated(self, deployments: dict[str, Object]) -> None:
+        """Remove the pods that wait for their queue no longer."""
+        for name in tuple(self._waiting):
+            is_wanted = name in deployments and deployments[name]["spec"]["replicas"]
+            if name in self._pods or not is_wanted:
+                self._shown.remove(_gated(name))
+                self._waiting.discard(name)
+
     def _end(self, name: str) -> None:
-        pod = self._pods.pop(name)
-        for process in pod.processes:
+        for process in self._pods.pop(name).processes:
             stop(process)
 
     def _report(self, name: str, deployment: Object) -> None:
@@ -142,54 +176,9 @@ class HollowNode:
         pod.is_ready = answer.status == health_pb2.HealthCheckResponse.SERVING
         return pod.is_ready
 
-    def _environment(self, name: str, container: Object, volumes: Any, socket: Path) -> dict[str, str]:
-        mounts = self._mounted(name, container, volumes)
-        values = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-        for each in container["env"]:
-            values[each["name"]] = _below(mounts, self._value(each))
-        values["HOME"] = os.environ.get("HOME", "/")
-        values.pop("NUMBA_CACHE_DIR", None)
-        values["LABELPLANE_METRICS_PORT"] = "0"
-        if "LABELPLANE_LISTEN" in values:
-            values["LABELPLANE_LISTEN"] = f"unix:{socket}"
-        if "LABELPLANE_INBOX_ADDRESS" in values:
-            values["LABELPLANE_INBOX_ADDRESS"] = f"unix:{socket}"
-        return values
 
-    def _value(self, variable: Object) -> str:
-        source = variable.get("valueFrom")
-        if source is None:
-            return str(variable.get("value", ""))
-        if "secretKeyRef" in source:
-            reference = source["secretKeyRef"]
-            return self._secret(reference["name"]).get(reference["key"], b"").decode()
-        return "1"  # a share of the container's CPU
-
-    def _mounted(self, name: str, container: Object, volumes: Any) -> dict[str, Path]:
-        """Write the files of mounted Secrets, and return where each mount path lies."""
-        sources = {volume["name"]: volume for volume in volumes}
-        mounts = {}
-        for mount in container.get("volumeMounts", ()):
-            secret = sources[mount["name"]].get("secret")
-            if secret is None:
-                continue
-            folder = self.folder / "mounts" / name / mount["name"]
-            folder.mkdir(parents=True, exist_ok=True)
-            for key, value in self._secret(secret["secretName"]).items():
-                (folder / key).write_bytes(value)
-            mounts[mount["mountPath"]] = folder
-        return mounts
-
-    def _secret(self, name: str) -> dict[str, bytes]:
-        found = self.server.get(f"/api/v1/namespaces/{self.namespace}/secrets/{name}")
-        return {key: base64.b64decode(value) for key, value in found.get("data", {}).items()}
-
-
-def _below(mounts: dict[str, Path], value: str) -> str:
-    for path, folder in mounts.items():
-        if value.startswith(f"{path}/"):
-            return str(folder / value[len(path) + 1 :])
-    return value
+def _gated(name: str) -> str:
+    return f"{name}-gated"
 
 
 @contextmanager

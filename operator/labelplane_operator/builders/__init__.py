@@ -5,8 +5,25 @@ manifests. Nothing here reads a cluster, a clock or anything random: the same jo
 """
 
 from labelplane_operator.builders.children import Child, build_children
-from labelplane_operator.builders.metadata import JOB_LABEL
+from labelplane_operator.builders.cleanup import build_cleanup, build_cleanup_job, build_holding
+from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, COMPONENT_LABEL, JOB_LABEL, QUEUE_LABEL
+from labelplane_operator.builders.names import cleanup_name
 from labelplane_operator.builders.platform_settings import Images, Platform
 from labelplane_operator.builders.topology import service_name, workload_name
 
-__all__ = ["JOB_LABEL", "Child", "Images", "Platform", "build_children", "service_name", "workload_name"]
+__all__ = [
+    "CLEANUP_COMPONENT",
+    "COMPONENT_LABEL",
+    "JOB_LABEL",
+    "QUEUE_LABEL",
+    "Child",
+    "Images",
+    "Platform",
+    "build_children",
+    "build_cleanup",
+    "build_cleanup_job",
+    "build_holding",
+    "cleanup_name",
+    "service_name",
+    "workload_name",
+]

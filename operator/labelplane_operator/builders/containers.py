@@ -6,6 +6,7 @@ from typing import Any, Final
 from labelplane_api.job import LabelingJob
 from labelplane_api.running import EnvVar
 from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connector_variables
+from labelplane_operator.builders.metadata import CLEANUP_COMPONENT
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.probes import grpc_probes, metrics_probes
 from labelplane_operator.builders.resources import Resources
@@ -13,11 +14,19 @@ from labelplane_operator.builders.storage import ca_mounts, storage_variables
 from labelplane_operator.builders.variables import cpu_limit, plain
 from labelplane_operator.builders.workloads import Workload
 
-__all__ = ["SCRATCH_VOLUME", "TOKEN_KEY", "TOKEN_VOLUME", "connector_container", "service_container"]
+__all__ = [
+    "SCRATCH_VOLUME",
+    "TOKEN_KEY",
+    "TOKEN_VOLUME",
+    "cleanup_container",
+    "connector_container",
+    "service_container",
+]
 
 TOKEN_VOLUME: Final = "token"  # noqa: S105 - a volume's name
 TOKEN_KEY: Final = "token"  # noqa: S105 - a key's name
 SCRATCH_VOLUME: Final = "scratch"
+CLEANUP_RESOURCES: Final = Resources(requests={"cpu": "100m", "memory": "256Mi"}, limits={"cpu": "1", "memory": "1Gi"})
 _RUN_FOLDER: Final = "/var/run/labelplane"
 _SCRATCH_FOLDER: Final = "/tmp"  # noqa: S108 - the one folder that may be written
 
@@ -59,9 +68,39 @@ def connector_container(job: LabelingJob, platform: Platform) -> dict[str, Any]:
     }
 
 
+def cleanup_container(job: LabelingJob, workload: Workload, platform: Platform) -> dict[str, Any]:
+    """Return the container that removes the results, from the image of a workload; it is called by nobody."""
+    variables = [
+        *_storage_and_libraries(job),
+        plain("STORE_URI", job.address_below(job.spec.storage.uri)),
+        plain("DATA_URI", job.spec.dataset.uri),
+        plain("INSTALLATION", platform.installation),
+        plain("JOB_NAMESPACE", job.metadata.namespace),
+        plain("JOB_NAME", job.metadata.name),
+    ]
+    container = _container(
+        job,
+        platform,
+        name=CLEANUP_COMPONENT,
+        image=workload.image,
+        module="labelplane_aggregation.cleanup",
+        resources=CLEANUP_RESOURCES,
+        has_token=False,
+    )
+    return {**container, "env": _with_overrides(variables, workload.override.env)}
+
+
 def _container(
-    job: LabelingJob, platform: Platform, *, name: str, image: str, module: str, resources: Resources
+    job: LabelingJob,
+    platform: Platform,
+    *,
+    name: str,
+    image: str,
+    module: str,
+    resources: Resources,
+    has_token: bool = True,
 ) -> dict[str, Any]:
+    token = [{"name": TOKEN_VOLUME, "mountPath": _RUN_FOLDER, "readOnly": True}] if has_token else []
     return {
         "name": name,
         "image": image,
@@ -75,7 +114,7 @@ def _container(
         },
         "volumeMounts": [
             {"name": SCRATCH_VOLUME, "mountPath": _SCRATCH_FOLDER},
-            {"name": TOKEN_VOLUME, "mountPath": _RUN_FOLDER, "readOnly": True},
+            *token,
             *ca_mounts(job.spec.storage),
         ],
         # The end of what it said is the reason that people see when it cannot start.
@@ -86,6 +125,10 @@ def _container(
 def _process_variables(job: LabelingJob) -> Iterator[dict[str, Any]]:
     """Yield what every process of a job is told."""
     yield plain("TOKEN_FILE", f"{_RUN_FOLDER}/{TOKEN_KEY}")
+    yield from _storage_and_libraries(job)
+
+
+def _storage_and_libraries(job: LabelingJob) -> Iterator[dict[str, Any]]:
     yield from storage_variables(job.spec.storage)
     # Libraries keep caches at home and beside their code; both are read-only.
     yield {"name": "HOME", "value": _SCRATCH_FOLDER}

@@ -7,13 +7,16 @@ from labelplane_api.job import LabelingJob
 from labelplane_operator.builders.platform_settings import Platform
 
 __all__ = [
+    "CLEANUP_COMPONENT",
     "COMPONENT_LABEL",
     "JOB_COMPONENT",
     "JOB_LABEL",
     "NAME_LABEL",
+    "QUEUE_LABEL",
     "SMALL_COMPONENT",
     "labels",
     "object_metadata",
+    "queue_labels",
 ]
 
 NAME_LABEL: Final = "app.kubernetes.io/name"
@@ -23,6 +26,7 @@ QUEUE_LABEL: Final = "kueue.x-k8s.io/queue-name"
 INSTALLATION_ANNOTATION: Final = "labelplane.io/installation"
 
 SMALL_COMPONENT: Final = "small"
+CLEANUP_COMPONENT: Final = "cleanup"
 JOB_COMPONENT: Final = "job"
 """Of objects that all workloads of a job share; it is the same in every profile, as a Secret cannot be changed."""
 

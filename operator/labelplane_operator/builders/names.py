@@ -5,7 +5,7 @@ import hashlib
 from labelplane_api.job import LabelingJob
 from labelplane_operator.parts import Part
 
-__all__ = ["fitted", "job_name", "part_name", "service_object_name", "token_secret_name"]
+__all__ = ["cleanup_name", "fitted", "job_name", "part_name", "service_object_name", "token_secret_name"]
 
 LONGEST_NAME = 63
 """Characters of a DNS label, which Services, pods and label values are."""
@@ -32,6 +32,11 @@ def job_name(job: LabelingJob) -> str:
 def part_name(job: LabelingJob, part: Part) -> str:
     """Return the name of what a part has."""
     return fitted(f"{job_name(job)}-{part}")
+
+
+def cleanup_name(job: LabelingJob) -> str:
+    """Return the name of the Job that removes the results."""
+    return fitted(f"{job_name(job)}-cleanup")
 
 
 def token_secret_name(job: LabelingJob) -> str:

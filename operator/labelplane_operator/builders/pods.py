@@ -1,4 +1,4 @@
-"""The pod templates of a job's Deployments: restricted, without rights on the API server, open to a few overrides."""
+"""The pod templates of a job: restricted, without rights on the API server, open to a few overrides."""
 
 from typing import Any, Final
 
@@ -7,17 +7,19 @@ from labelplane_api.running import PodOverride
 from labelplane_operator.builders.containers import (
     SCRATCH_VOLUME,
     TOKEN_VOLUME,
+    cleanup_container,
     connector_container,
     service_container,
 )
-from labelplane_operator.builders.metadata import labels, queue_labels
+from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, labels, queue_labels
 from labelplane_operator.builders.names import job_name, token_secret_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.storage import ca_volumes
 from labelplane_operator.builders.workloads import Workload
 
-__all__ = ["pod_template"]
+__all__ = ["cleanup_template", "pod_template"]
 
+_SCRATCH: Final = {"name": SCRATCH_VOLUME, "emptyDir": {}}
 _LEAVE_SECONDS: Final = 15
 """What a pod has, after its drain, to close its server and its connections."""
 
@@ -31,28 +33,50 @@ def pod_template(job: LabelingJob, workload: Workload, platform: Platform) -> di
     return {
         # The job's labels come first: a selector and a NetworkPolicy rest on ours.
         "metadata": {"labels": {**workload.override.labels, **own_labels}},
-        "spec": {
-            "serviceAccountName": job_name(job),
-            "automountServiceAccountToken": False,
-            # A Service called labelplane would write variables named like our settings.
-            "enableServiceLinks": False,
-            # No user is named: the image has one, and some clusters give each namespace its own.
-            "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
-            "terminationGracePeriodSeconds": workload.drain_seconds + _LEAVE_SECONDS,
-            "containers": containers,
-            "volumes": _volumes(job),
-            **_image_pull_secrets(platform),
-            **_placement(job, workload.override),
-        },
+        "spec": _spec(
+            job,
+            workload,
+            platform,
+            terminationGracePeriodSeconds=workload.drain_seconds + _LEAVE_SECONDS,
+            containers=containers,
+            volumes=[
+                _SCRATCH,
+                {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
+                *ca_volumes(job.spec.storage),
+            ],
+        ),
     }
 
 
-def _volumes(job: LabelingJob) -> list[dict[str, Any]]:
-    return [
-        {"name": SCRATCH_VOLUME, "emptyDir": {}},
-        {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
-        *ca_volumes(job.spec.storage),
-    ]
+def cleanup_template(job: LabelingJob, workload: Workload, platform: Platform) -> dict[str, Any]:
+    """Return the template of the pod that removes the results, where the pods of a workload may run."""
+    return {
+        "metadata": {"labels": {**workload.override.labels, **labels(job, CLEANUP_COMPONENT)}},
+        "spec": _spec(
+            job,
+            workload,
+            platform,
+            # A pod that failed stays to be looked at, and what it said last is told in the job's status.
+            restartPolicy="Never",
+            containers=[cleanup_container(job, workload, platform)],
+            volumes=[_SCRATCH, *ca_volumes(job.spec.storage)],
+        ),
+    }
+
+
+def _spec(job: LabelingJob, workload: Workload, platform: Platform, **fields: Any) -> dict[str, Any]:
+    """Return the spec of a pod with these fields: without rights, and where the job wants it."""
+    return {
+        "serviceAccountName": job_name(job),
+        "automountServiceAccountToken": False,
+        # A Service called labelplane would write variables named like our settings.
+        "enableServiceLinks": False,
+        # No user is named: the image has one, and some clusters give each namespace its own.
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        **fields,
+        **_image_pull_secrets(platform),
+        **_placement(job, workload.override),
+    }
 
 
 def _image_pull_secrets(platform: Platform) -> dict[str, Any]:

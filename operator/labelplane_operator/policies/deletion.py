@@ -15,10 +15,13 @@ from labelplane_api.status import LabelingJobStatus
 from labelplane_operator.history import is_refused, is_taken
 from labelplane_operator.observed import CleanupState, CleanupView
 
-__all__ = ["FINALIZER", "Removal", "decide_removal", "holds_object", "is_being_deleted"]
+__all__ = ["FINALIZER", "Removal", "decide_removal", "holds_object", "is_being_deleted", "wanted_finalizers"]
 
 FINALIZER: Final = "labelplane.io/results"
 """Holds a deleted job until its results are gone."""
+
+_FOREGROUND: Final = "foregroundDeletion"
+"""Set by the API server on an object that is deleted with --cascade=foreground."""
 
 TRY_AGAIN_SECONDS: Final = 300.0
 """How long a cleanup that failed stands, to be looked at, before another takes its place."""
@@ -54,6 +57,20 @@ def holds_object(job: LabelingJob, status: LabelingJobStatus) -> bool | None:
     if not _removes_results(job):
         return False
     return None if is_refused(status) else True
+
+
+def wanted_finalizers(metadata: ObjectMeta, *, is_held: bool) -> tuple[str, ...]:
+    """Return the finalizers that an object should have; those of others stay.
+
+    While the results are removed, a deletion in the foreground becomes one in the background: the garbage collector
+    would take away, again and again, the Job that removes them.
+    """
+    others = tuple(each for each in metadata.finalizers if each != FINALIZER)
+    if not is_held:
+        return others
+    if is_being_deleted(metadata):
+        return tuple(each for each in metadata.finalizers if each != _FOREGROUND)
+    return metadata.finalizers if FINALIZER in metadata.finalizers else (*others, FINALIZER)
 
 
 def _removes_results(job: LabelingJob) -> bool:

@@ -30,7 +30,8 @@ def find_problem(pods: Sequence[PodView], deployments: Sequence[DeploymentView])
     """Return what keeps the job's pods from running, the most pressing first; None when nothing does.
 
     Pods that are not even made come first, then what is missing, images, nodes, memory and crashes: each of these
-    hides those after it. Of equal problems that of the first name is told.
+    hides those after it. A pod that its queue has not admitted is no fault, and told when there is none. Of equal
+    problems that of the first name is told.
     """
     ordered = sorted(pods, key=lambda pod: pod.name)
     made = sorted(deployments, key=lambda deployment: deployment.name)
@@ -140,12 +141,19 @@ def _is_crashing(container: ContainerView) -> bool:
     return container.restarts >= _CRASHES and not container.is_ready and container.exit_code not in {None, 0}
 
 
+def _not_admitted(pods: Sequence[PodView]) -> Iterator[Problem]:
+    for pod in pods:
+        if pod.gated:
+            yield Problem(Reason.NOT_ADMITTED, f"pod {pod.name} waits for {pod.gated}: it goes on by itself then")
+
+
 _LOOKS: Final[tuple[Callable[[Sequence[PodView]], Iterator[Problem]], ...]] = (
     _missing,
     _images,
     _unschedulable,
     _out_of_memory,
     _crashes,
+    _not_admitted,
 )
 
 

@@ -2,15 +2,17 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Final
 
 from labelplane_aggregation.errors import DatasetChanged, PrefixTaken
-from labelplane_aggregation.requests import Dataset, PrepareRequest
-from labelplane_core.errors import AlreadyExists, DamagedRecord
+from labelplane_aggregation.requests import Dataset, Ownership, PrepareRequest
+from labelplane_core.errors import AlreadyExists, DamagedRecord, ObjectNotFound
 from labelplane_core.storage import Layout, ObjectStore
 
-__all__ = ["claim_prefix"]
+__all__ = ["claim_prefix", "read_owner"]
+
+_OWNER: Final = ("installation", "namespace", "name")
 
 
 async def claim_prefix(store: ObjectStore, layout: Layout, request: PrepareRequest) -> None:
@@ -31,17 +33,30 @@ async def claim_prefix(store: ObjectStore, layout: Layout, request: PrepareReque
         await _reclaim(store, layout, claim, may_adopt=request.ownership.adopt)
 
 
+async def read_owner(store: ObjectStore, layout: Layout) -> Ownership | None:
+    """Return the job that has claimed the prefix, None when none has.
+
+    Raises:
+        DamagedRecord: `owner.json` is not ours.
+    """
+    try:
+        stored = await store.get(layout.owner)
+    except ObjectNotFound:
+        return None
+    return _Claim.from_json(stored.data, key=layout.owner).owner
+
+
 async def _reclaim(store: ObjectStore, layout: Layout, claim: "_Claim", *, may_adopt: bool) -> None:
     stored = await store.get(layout.owner)
     standing = _Claim.from_json(stored.data, key=layout.owner)
     if standing.owner != claim.owner and not may_adopt:
         raise PrefixTaken(
-            f"this output prefix belongs to job {standing.words}: take another output.prefix, or set output.adopt "
-            "to go on with its data"
+            f"this output prefix belongs to job {standing.owner.words}: take another output.prefix, or set "
+            "output.adopt to go on with its data"
         )
     if standing.dataset != claim.dataset:
         raise DatasetChanged(
-            f"this output prefix holds an index of job {standing.words} that was made with other settings of the "
+            f"this output prefix holds an index of job {standing.owner.words} that was made with other settings of the "
             "data set or another seed: take another output.prefix"
         )
     if standing != claim:
@@ -50,28 +65,22 @@ async def _reclaim(store: ObjectStore, layout: Layout, claim: "_Claim", *, may_a
 
 @dataclass(frozen=True, slots=True)
 class _Claim:
-    owner: tuple[str, str, str]
+    owner: Ownership
     dataset: str
 
     @classmethod
     def of(cls, request: PrepareRequest) -> "_Claim":
-        who = request.ownership
-        return cls((who.installation, who.namespace, who.name), _fingerprint(request))
-
-    @property
-    def words(self) -> str:
-        installation, namespace, name = self.owner
-        return f"{namespace}/{name} of installation {installation}"
+        return cls(replace(request.ownership, adopt=False), _fingerprint(request))
 
     def to_json(self) -> bytes:
-        fields = dict(zip(("installation", "namespace", "name"), self.owner, strict=True))
-        return json.dumps(fields | {"dataset": self.dataset}, indent=1, sort_keys=True).encode() + b"\n"
+        owner = {name: getattr(self.owner, name) for name in _OWNER}
+        return json.dumps(owner | {"dataset": self.dataset}, indent=1, sort_keys=True).encode() + b"\n"
 
     @classmethod
     def from_json(cls, data: bytes, *, key: str) -> "_Claim":
         try:
             fields: dict[str, Any] = json.loads(data)
-            return cls((fields["installation"], fields["namespace"], fields["name"]), fields["dataset"])
+            return cls(Ownership(**{name: fields[name] for name in _OWNER}), fields["dataset"])
         except (ValueError, KeyError, TypeError) as error:
             raise DamagedRecord(f"{key} is not an owner's claim ({error!r}): take another output.prefix") from error
 

@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 _WHERE = re.compile(r"<input>:(\d+):(\d+): (?:Syntax error: )?(.*)")
 _FIELD = re.compile(r"\bitem\.([A-Za-z_]\w*)")
+_LOOP = re.compile(r"\b(all|exists|exists_?one|map|filter|transform\w*|bind|reduce|fold)\s*\(", re.IGNORECASE)
+_MOST_LOOPS = 2
 _FUNCTION = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)")
 
 _UNDEFINED = "Undefined variable or function"
@@ -39,6 +41,11 @@ class Expression:
     """
 
     def __init__(self, source: str, setting: Setting) -> None:
+        if len(_LOOP.findall(source)) > _MOST_LOOPS:
+            # Each may double what the one before has made: a dozen would take all memory there is.
+            raise ValueError(
+                f"it loops more than {_MOST_LOOPS} times (exists, all, map, filter): write it in two rules"
+            )
         try:
             self._program = cel.compile(source)
         except ValueError as error:

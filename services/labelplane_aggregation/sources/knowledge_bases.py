@@ -93,15 +93,11 @@ class KnowledgeBase:
 
     @cached_property
     def _finder(self) -> TermFinder:
+        whole_words = self.spec.terms.whole_words if isinstance(self.spec.terms, GazetteerSpec) else True
         try:
-            terms = self._terms()
+            return TermFinder(self._terms(), whole_words=whole_words, n_classes=len(self._classes))
         except ValueError as error:
             raise BadKnowledgeBase(self.name, str(error)) from error
-        whole_words = self.spec.terms.whole_words if isinstance(self.spec.terms, GazetteerSpec) else True
-        finder = TermFinder(terms, whole_words=whole_words, n_classes=len(self._classes))
-        if not finder.n_terms:
-            raise BadKnowledgeBase(self.name, "none of its terms holds a letter, digit or mark: give it others")
-        return finder
 
     def _terms(self) -> Terms:
         terms = self.spec.terms

@@ -21,7 +21,8 @@ SECONDS = 280
 def job_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample with less training, so that it takes seconds."""
     folder = tmp_path_factory.mktemp("sample")
-    shutil.copytree(SAMPLES / "glosses", folder / "glosses")
+    for name in ("glosses", "glosses-rules"):
+        shutil.copytree(SAMPLES / name, folder / name)
     job, rules = list(yaml.safe_load_all((SAMPLES / "glosses-rules.yaml").read_text(encoding="utf-8")))
     for network in ("teacher", "student"):
         job["spec"]["model"][network] |= {"members": 1, "epochs": 2}

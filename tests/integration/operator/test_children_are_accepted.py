@@ -19,6 +19,7 @@ _PLURALS: Mapping[str, str] = {
     "Service": "/api/v1/namespaces/{}/services",
     "Pod": "/api/v1/namespaces/{}/pods",
     "Deployment": "/apis/apps/v1/namespaces/{}/deployments",
+    "Job": "/apis/batch/v1/namespaces/{}/jobs",
     "NetworkPolicy": "/apis/networking.k8s.io/v1/namespaces/{}/networkpolicies",
     "PodDisruptionBudget": "/apis/policy/v1/namespaces/{}/poddisruptionbudgets",
 }
@@ -58,11 +59,14 @@ def _pod(deployment: Mapping[str, Any]) -> dict[str, Any]:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
 
 
+@pytest.mark.parametrize("is_deleted", [False, True], ids=["while it lives", "while its results are removed"])
 @EVERY_CASE
-def test_every_object_is_applied_as_it_is_and_again_without_a_change(restricted: ApiServer, case: ClusterJob) -> None:
+def test_every_object_is_applied_as_it_is_and_again_without_a_change(
+    restricted: ApiServer, case: ClusterJob, *, is_deleted: bool
+) -> None:
     paths = []
     try:
-        for child in _here(case).children():
+        for child in _here(case).cleanup() if is_deleted else _here(case).children():
             manifest = dict(child.manifest)
             paths.append(f"{_path(manifest['kind'])}/{manifest['metadata']['name']}")
             applied = restricted.apply(paths[-1], manifest, manager="labelplane", fieldValidation="Strict")
@@ -70,13 +74,15 @@ def test_every_object_is_applied_as_it_is_and_again_without_a_change(restricted:
             assert again["metadata"]["resourceVersion"] == applied["metadata"]["resourceVersion"]
     finally:
         for path in paths:
-            restricted.delete(path)
+            # A Job's pods would be left to themselves by default.
+            restricted.request("DELETE", path, query={"propagationPolicy": "Background"})
 
 
 @EVERY_CASE
 def test_every_pod_is_admitted_where_pods_are_restricted(restricted: ApiServer, case: ClusterJob) -> None:
-    for deployment in of_kind(_here(case).children(), "Deployment"):
-        made = restricted.create(_path("Pod"), _pod(deployment), dryRun="All", fieldValidation="Strict")
+    here = _here(case)
+    for workload in (*of_kind(here.children(), "Deployment"), *of_kind(here.cleanup(), "Job")):
+        made = restricted.create(_path("Pod"), _pod(workload), dryRun="All", fieldValidation="Strict")
 
         assert made["spec"]["securityContext"]["runAsNonRoot"] is True
 

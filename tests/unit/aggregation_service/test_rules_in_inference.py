@@ -165,7 +165,7 @@ def test_the_machine_decides_alone_by_the_model_and_not_by_rules(
     sure, unsure = [0.98, 0.01, 0.01], [0.3, 0.4, 0.3]
     model = PredictionTable(
         pa.array([*gold, "asked", "rule", "unsure", "free"]),
-        np.array([sure] * 40 + [sure, sure, unsure, sure]),
+        np.array([sure] * 25 + [unsure] * 15 + [sure, sure, unsure, sure]),
     )
 
     labels = label_everything(

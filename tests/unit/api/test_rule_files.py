@@ -43,7 +43,11 @@ def test_a_file_of_rules_says_what_sources_say_in_a_job() -> None:
             ['rules.yaml:6:11: knowledgeBases[0].name: "-x" is not allowed: use letters, digits'],
         ),
         ("rule: []", ["rules.yaml:1:7: rule: unknown field: did you mean rules?"]),
-        ("rules: []", ["rules.yaml:1:1: none of rules, knowledgeBases is set: set at least one"]),
+        ("rules: []", ["rules.yaml:1:1: none of humans, rules, knowledgeBases, models is set: set at least one"]),
+        (
+            f"{RULES}humans: {{ inbox: {{}} }}\n",
+            ["rules.yaml:8:9: humans: only rules and knowledgeBases stand here"],
+        ),
         ("rules: [", ["rules.yaml:1: is no YAML ("]),
         (f"{RULES}---\n{RULES}", ["rules.yaml: holds 2 documents: write rules: in one"]),
         ("", ["rules.yaml: holds 0 documents: write rules: in one"]),

@@ -118,9 +118,6 @@ NOT_BUILT = [
     pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
     pytest.param(
-        JOB.with_output(deletion_policy="Delete"), "spec.output.deletionPolicy: Delete", id="deleting results"
-    ),
-    pytest.param(
         JOB.having("spec.podOverrides", {"triton": {}}),
         "spec.podOverrides.triton",
         id="overrides of a Triton of its own",

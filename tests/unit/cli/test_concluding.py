@@ -8,7 +8,7 @@ from planned_world import START
 from rich.console import Console
 
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason
-from labelplane_api.status import CostStatus, LabelingJobStatus, StageResult
+from labelplane_api.status import CostStatus, LabelingJobStatus, RoundStatus, Stage, StageResult
 from labelplane_cli.concluding import conclusion, next_steps, print_conclusion
 from labelplane_cli.errors import JobHasFailed, JobIsSuspended
 
@@ -210,3 +210,13 @@ def test_suspended_job_is_told_with_what_to_change() -> None:
         print_conclusion(Console(file=io.StringIO()), make_job().with_status(status).build(), "out")
 
     assert caught.value.exit_code == 2
+
+
+def test_rules_that_never_voted_are_told() -> None:
+    job = complete().build()
+    aggregate = StageResult(request_id="a", results={"silent": "birds, bees"})
+    rounds = (RoundStatus(round=0, stages={Stage.AGGREGATE: aggregate}),)
+
+    lines = conclusion(job.with_status(job.status.model_copy(update={"rounds": rounds})))
+
+    assert lines[-1] == "never voted, correct them or take them out: birds, bees"

@@ -45,3 +45,21 @@ def test_budget_that_pays_for_no_item_is_told() -> None:
 
     assert lines[-1] == "people are not asked: sources.humans is not set, or the budget pays for no item"
     assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("rules", "bases", "want"),
+    [
+        (2, 1, "2 rules and 1 knowledge base vote on every item first, and abstain where they know nothing"),
+        (0, 2, "2 knowledge bases vote on every item first, and abstain where they know nothing"),
+    ],
+)
+def test_sources_that_are_no_people_are_told(rules: int, bases: int, want: str) -> None:
+    sources = job()
+    if rules:
+        named = [{"name": f"r{number}", "label": "1", "regex": "a"} for number in range(rules)]
+        sources = sources.having("spec.sources.rules", named)
+    named_bases = [{"name": f"k{number}", "gazetteer": {"uri": "t.csv"}} for number in range(bases)]
+    sources = sources.having("spec.sources.knowledgeBases", named_bases)
+
+    assert plan_lines(sources.build(), Counted(items=1000, gold=0))[2] == want

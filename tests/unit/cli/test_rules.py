@@ -151,7 +151,9 @@ def write(name: str, text: str) -> str:
         pytest.param(
             ("terms.csv", "s3://b/t.csv"), "knowledge base 'terms': s3://b/t.csv lies in object storage", id="S3"
         ),
-        pytest.param((RULES, "rules: []"), "rules.yaml:1:1: none of rules, knowledgeBases is set", id="no rules"),
+        pytest.param(
+            (RULES, "rules: []"), "rules.yaml:1:1: none of humans, rules, knowledgeBases, models is set", id="no rules"
+        ),
     ],
 )
 def test_rules_that_are_wrong_end_with_one_line(run: CommandLine, change: tuple[str, str], want: str) -> None:

@@ -63,18 +63,20 @@ def test_file_gets_one_line_for_the_data_set_and_one_for_each_round() -> None:
     assert len(screen.lines) == 4
 
 
-def test_fields_about_pods_are_named_as_not_read() -> None:
+def test_fields_that_only_a_cluster_reads_are_named_as_not_read() -> None:
     screen = Screen()
-    with_pods = (
+    for_a_cluster = (
         job()
         .having("spec.scheduling", {"queueName": "team-a"})
         .having("spec.podOverrides", {"small": {"labels": {"team": "a"}}})
+        .with_output(deletion_policy="Delete")
     )
 
-    play(PlannedWorld(with_pods.build()), screen)
+    play(PlannedWorld(for_a_cluster.build()), screen)
 
     told = [line for line in screen.lines if "not read" in line]
-    assert told == ["  not read here, as there are no pods: spec.scheduling.queueName, spec.podOverrides.small"]
+    fields = "spec.scheduling.queueName, spec.podOverrides.small, spec.output.deletionPolicy"
+    assert told == [f"  not read here, as this is no cluster: {fields}"]
 
 
 def test_quiet_run_prints_nothing() -> None:

@@ -1,4 +1,6 @@
-from labelplane_core.settings import ProcessSettings
+import pytest
+
+from labelplane_core.settings import ProcessSettings, ServiceSettings
 
 
 def test_temporary_credentials_reach_the_store() -> None:
@@ -9,3 +11,12 @@ def test_temporary_credentials_reach_the_store() -> None:
     options = settings.store_options()
 
     assert (options.access_key, options.secret_key, options.session_token) == ("a", "s", "t")
+
+
+@pytest.mark.parametrize(("text", "want"), [("", ()), ("team_rules", ("team_rules",)), (" a, b,", ("a", "b"))])
+def test_packages_are_trusted_by_name_and_none_by_default(text: str, want: tuple[str, ...]) -> None:
+    settings = ServiceSettings.from_environment(
+        {"LABELPLANE_STORE_URI": "s3://b", "LABELPLANE_DATA_URI": "s3://d", "LABELPLANE_TRUSTED_PACKAGES": text}
+    )
+
+    assert settings.trusted_package_names == want

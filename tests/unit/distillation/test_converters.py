@@ -4,6 +4,7 @@ from typing import Any
 import pytest
 
 from labelplane.distillation.v1 import distillation_pb2 as pb
+from labelplane_api.training import Teacher
 from labelplane_core.errors import InvalidInput
 from labelplane_distillation.converters import train_request
 
@@ -15,6 +16,8 @@ NETWORK: dict[str, Any] = {
     "learning_rate": 0.1,
     "batch_size": 16,
 }
+
+NUMBERS = ["members", "hidden_size", "epochs", "batch_size", "learning_rate", "weight_decay", "dropout", "patience"]
 
 
 def make_message(
@@ -69,8 +72,9 @@ def test_encoder_that_is_left_open_suits_the_items(task: str, teacher: str, stud
         ({"teacher": {"encoder": "HashedNgrams"}}, "does not read items of kind image"),
         ({"teacher": {"members": 0}}, "teacher.members must be from 1 to 32, got 0"),
         ({"teacher": {"members": 33}}, "teacher.members"),
-        ({"teacher": {"hidden_size": 9000}}, "teacher.hidden_size"),
+        ({"teacher": {"hidden_size": 65_537}}, "teacher.hidden_size must be from 1 to 65536, got 65537"),
         ({"teacher": {"epochs": 0}}, "teacher.epochs"),
+        ({"teacher": {"epochs": 100_001}}, "teacher.epochs must be from 1 to 100000, got 100001"),
         ({"teacher": {"learning_rate": 0.0}}, "teacher.learning_rate must be above 0"),
         ({"teacher": {"learning_rate": float("inf")}}, "teacher.learning_rate"),
         ({"teacher": {"weight_decay": -1.0}}, "teacher.weight_decay"),
@@ -83,3 +87,17 @@ def test_encoder_that_is_left_open_suits_the_items(task: str, teacher: str, stud
 def test_a_value_out_of_bounds_is_refused_by_its_name(change: dict[str, Any], want: str) -> None:
     with pytest.raises(InvalidInput, match=want):
         train_request(make_message(**change))
+
+
+def bounds_of(field: str) -> list[Any]:
+    """The least and the largest value that a job's teacher may have."""
+    ends = [getattr(each, end, None) for each in Teacher.model_fields[field].metadata for end in ("ge", "le")]
+    return [end for end in ends if end is not None]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [pytest.param(field, value, id=f"{field} {value}") for field in NUMBERS for value in bounds_of(field)],
+)
+def test_a_value_at_the_bounds_of_a_job_is_taken(field: str, value: Any) -> None:
+    assert getattr(train_request(make_message(teacher={field: value})).teacher, field) == value

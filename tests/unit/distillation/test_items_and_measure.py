@@ -3,18 +3,16 @@ import pytest
 
 from labelplane_core.features import InputKind, InputSpec
 from labelplane_distillation.items import StreamedWindows, most_items
-from labelplane_distillation.learning import Rows
+from labelplane_distillation.learning import Rows, Window
 from labelplane_distillation.measure import accuracy, compare
 
 
 def make_windows(n_rows: int, *, limit: int, asked: list[int]) -> StreamedWindows:
-    def encode(rows: Rows) -> np.ndarray[tuple[int, ...], np.dtype[np.int64]]:
+    def read(rows: Rows) -> Window:
         asked.append(len(rows))
-        return rows * 10
+        return Window(rows * 10, rows[:, None].astype(np.float64))
 
-    return StreamedWindows(
-        np.arange(n_rows), encode=encode, ask_teacher=lambda rows: rows[:, None] * 1.0, limit=limit, seed=(1, 2)
-    )
+    return StreamedWindows(np.arange(n_rows), read=read, limit=limit, seed=(1, 2))
 
 
 def test_items_that_fit_into_one_window_are_read_once_and_seen_in_every_epoch() -> None:

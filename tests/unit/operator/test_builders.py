@@ -590,3 +590,53 @@ def test_the_policy_and_the_budget_hold_every_pod(case: ClusterJob) -> None:
     for deployment in of_kind(case.children(), "Deployment"):
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         assert all(selector.items() <= labels.items() for selector in selectors)
+
+
+# -- the removal of results -------------------------------------------------------------------------------------------
+
+
+@EVERY_CASE
+def test_the_results_are_removed_by_a_restricted_pod_with_the_jobs_storage_and_no_token(case: ClusterJob) -> None:
+    children = case.cleanup()
+    (spec,) = pod_specs(children)
+    (only,) = spec["containers"]
+    (labels,) = (each["spec"]["template"]["metadata"]["labels"] for each in of_kind(children, "Job"))
+    told = variables(children, "cleanup")
+
+    assert [kind for kind, _ in kinds_and_names(children)] == ["ServiceAccount", "NetworkPolicy", "Job"]
+    assert all(DNS_LABEL.fullmatch(name) for _, name in kinds_and_names(children))
+    assert spec["serviceAccountName"] == children[0].manifest["metadata"]["name"]
+    assert spec["securityContext"]["runAsNonRoot"] is True
+    assert only["securityContext"]["readOnlyRootFilesystem"] is True
+    assert labels["labelplane.io/job"] == case.build().metadata.name
+    assert "token" not in json.dumps(spec).replace("automountServiceAccountToken", "").replace("SESSION_TOKEN", "")
+    assert told["LABELPLANE_STORE_URI"] == variables(case.children(), _inbox(case))["LABELPLANE_STORE_URI"]
+    assert (told["LABELPLANE_JOB_NAMESPACE"], told["LABELPLANE_JOB_NAME"]) == ("team-a", case.build().metadata.name)
+    assert told["LABELPLANE_INSTALLATION"] == "tests"
+
+
+def _inbox(case: ClusterJob) -> str:
+    return "small" if case.profile is Profile.SMALL else "aggregation"
+
+
+@EVERY_CASE
+def test_the_results_are_removed_where_and_by_the_image_with_which_the_inbox_ran(case: ClusterJob) -> None:
+    (cleanup,) = pod_specs(case.cleanup())
+    inbox = next(pod_specs(case.children()))
+
+    assert cleanup["containers"][0]["image"] == inbox["containers"][0]["image"]
+    for field in ("nodeSelector", "tolerations", "affinity", "priorityClassName", "runtimeClassName"):
+        assert cleanup.get(field) == inbox.get(field)
+
+
+def test_a_removal_asks_for_no_gpu_whatever_the_jobs_pods_have() -> None:
+    (spec,) = pod_specs(CASES["small-with-overrides"].cleanup())
+
+    assert set(spec["containers"][0]["resources"]["limits"]) == {"cpu", "memory"}
+
+
+def test_the_job_that_removes_waits_in_the_queue_as_all_that_runs() -> None:
+    (job,) = of_kind(CASES["small-with-overrides"].cleanup(), "Job")
+
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+    assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]

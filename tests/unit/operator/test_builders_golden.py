@@ -39,8 +39,16 @@ def _document(child: Child) -> str:
 
 @pytest.mark.parametrize("case", REVIEWED)
 def test_the_objects_of_a_job_are_those_that_were_reviewed(case: str) -> None:
-    path = GOLDEN / f"{case}.yaml"
-    text = as_text(CASES[case].children())
+    _check(f"{case}.yaml", CASES[case].children())
+
+
+@pytest.mark.parametrize("case", ["small-with-a-crowd", "distributed-with-overrides"])
+def test_what_removes_the_results_is_what_was_reviewed(case: str) -> None:
+    _check(f"cleanup-{case}.yaml", CASES[case].cleanup())
+
+
+def _check(name: str, children: tuple[Child, ...]) -> None:
+    path, text = GOLDEN / name, as_text(children)
     if os.environ.get("LABELPLANE_WRITE_GOLDEN") == "1":
         path.write_text(text)
 

@@ -7,10 +7,11 @@ from job_builder import JobBuilder, make_cluster_job
 from planned_world import CLUSTER, LAPTOP, START, PlannedWorld
 
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType
+from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, Stage
-from labelplane_operator.observed import CleanupState, CleanupView, Observed, OperationError
-from labelplane_operator.plan import Plan
-from labelplane_operator.policies.deletion import FINALIZER, holds_object
+from labelplane_operator.observed import CleanupState, CleanupView, Observed, OperationError, Problem
+from labelplane_operator.plan import Plan, plan_when_blocked
+from labelplane_operator.policies.deletion import FINALIZER, holds_object, wanted_finalizers
 
 RETAIN = make_cluster_job()
 DELETE = RETAIN.with_output(deletion_policy="Delete")
@@ -63,7 +64,36 @@ def test_living_job_is_held_by_the_policy(builder: JobBuilder, *, is_accepted: b
 
 
 def test_job_that_asks_for_what_is_not_built_gets_no_finalizer() -> None:
-    assert world(DELETE).step().finalizer is None
+    assert world(DELETE.having("spec.model.image", "me/train:1")).step().finalizer is None
+
+
+def test_job_whose_results_will_go_is_held_before_anything_is_started() -> None:
+    plan = world(DELETE).step()
+    assert plan.start is not None
+    assert plan.finalizer is True
+
+
+@pytest.mark.parametrize(
+    ("has", "is_deleted", "is_held", "want"),
+    [
+        pytest.param((), False, True, (FINALIZER,), id="it is added"),
+        pytest.param(("a/b", FINALIZER), False, True, ("a/b", FINALIZER), id="it stands"),
+        pytest.param((FINALIZER, "a/b"), False, False, ("a/b",), id="it goes alone"),
+        pytest.param((FINALIZER,), True, False, (), id="nothing holds the object any more"),
+        pytest.param(
+            ("foregroundDeletion", FINALIZER), True, True, (FINALIZER,), id="no foreground while results are removed"
+        ),
+        pytest.param(
+            ("foregroundDeletion", FINALIZER), True, False, ("foregroundDeletion",), id="foreground after them"
+        ),
+    ],
+)
+def test_finalizers_of_others_stay(
+    has: tuple[str, ...], *, is_deleted: bool, is_held: bool, want: tuple[str, ...]
+) -> None:
+    deleted_at = START if is_deleted else None
+    metadata = ObjectMeta(name="digits", finalizers=has, deletion_timestamp=deleted_at)
+    assert wanted_finalizers(metadata, is_held=is_held) == want
 
 
 def test_policy_that_changes_takes_the_finalizer_away() -> None:
@@ -121,6 +151,29 @@ def test_cleanup_that_failed_is_told_and_made_again_after_a_while() -> None:
     later = going.step(seen(CleanupState.FAILED, "AccessDenied: DeleteObject", minutes_ago=6, of=going))
     assert asked_for(later) == (None, None, True, False)
     assert asked_for(going.step(Observed())) == (None, None, True, True)
+
+
+def test_cleanup_whose_pod_cannot_run_is_told_while_it_waits() -> None:
+    going = deleted(half_done(DELETE))
+    running = CleanupView(CleanupState.RUNNING)
+
+    plan = going.step(Observed(cleanup=running, problem=Problem("MissingSecret", "there is no Secret storage")))
+
+    assert asked_for(plan) == (None, None, True, True)
+    assert going.condition(ConditionType.PROGRESSING)[1] == "CleanupFailed"
+    assert "there is no Secret storage" in going.condition(ConditionType.PROGRESSING)[2]
+    going.step(Observed(cleanup=running))
+    assert going.condition(ConditionType.PROGRESSING)[1] == "DeletingResults"
+
+
+def test_cleanup_that_the_cluster_refuses_is_told_of_a_job_that_is_being_deleted() -> None:
+    going = deleted(half_done(DELETE))
+    plan = going.step(Observed())
+
+    blocked = plan_when_blocked(going.job, plan, Problem("ChildRefused", "exceeded quota"), now=going.now)
+
+    assert blocked.status.stage == "Deleting"
+    assert blocked.finalizer is True
 
 
 def test_finalizer_that_was_taken_away_by_hand_leaves_the_results() -> None:

@@ -6,10 +6,12 @@ from labelplane_operator.observed import ContainerView, DeploymentView, PodView
 from labelplane_operator.policies.pod_problems import find_problem
 
 
-def pod(name: str = "digits-7", *, unschedulable: str = "", mount_failure: str = "", **fields: object) -> PodView:
+def pod(
+    name: str = "digits-7", *, unschedulable: str = "", mount_failure: str = "", gated: str = "", **fields: object
+) -> PodView:
     """Return a pod with one container of these fields."""
     container = ContainerView(name="small", image="labelplane/small:1", **fields)  # type: ignore[arg-type]
-    return PodView(name, (container,), unschedulable=unschedulable, mount_failure=mount_failure)
+    return PodView(name, (container,), unschedulable=unschedulable, mount_failure=mount_failure, gated=gated)
 
 
 def deployment(replica_failure: str = "") -> DeploymentView:
@@ -107,6 +109,12 @@ CASES = [
         f"{IN} ends with exit code 2 again and again",
         id="a container that crashes has just been started again",
     ),
+    pytest.param(
+        pod(gated="LocalQueue team-a to admit it"),
+        "NotAdmitted",
+        "pod digits-7 waits for LocalQueue team-a to admit it: it goes on by itself then",
+        id="its queue has not admitted it",
+    ),
 ]
 
 
@@ -158,6 +166,7 @@ def test_most_pressing_problem_is_told_whatever_the_order() -> None:
 
     assert _reasons([crashing, no_image, no_secret]) == _reasons([no_secret, no_image, crashing]) == "MissingSecret"
     assert _reasons([crashing, no_image]) == "ImageUnavailable"
+    assert _reasons([pod("A", gated="LocalQueue q to admit it"), crashing]) == "CrashLoop"
     assert _reasons([no_secret], [deployment(QUOTA)]) == "QuotaExceeded"
 
 

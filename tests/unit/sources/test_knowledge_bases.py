@@ -18,7 +18,7 @@ from labelplane_aggregation.sources import (
     WordNetSpec,
     needed_files,
 )
-from labelplane_aggregation.sources.terms import TermFinder, Terms
+from labelplane_aggregation.sources.terms import TermFinder, Terms, _Alphabet
 
 INDEX_NOUN = """  1 licence
 animal n 1 1 ~ 1 1 00000050
@@ -265,3 +265,23 @@ def test_a_gazetteer_of_blanks_is_told() -> None:
 
     assert finder.n_terms == 0
     assert finder.scores(block("a cat")).sum() == 0
+
+
+def test_words_whose_characters_would_be_spaces_or_halves_of_pairs_are_found() -> None:
+    terms = [f"w{number}" for number in range(60_000)]
+    finder = TermFinder(Terms(terms, np.zeros(60_000, np.int64), np.ones(60_000)), whole_words=True, n_classes=1)
+
+    assert finder.n_terms == 60_000
+    assert finder.scores(block(*terms[8:40], *terms[55_290:55_300], "w60000 w", terms[-1])).tolist() == [
+        *([[1.0]] * 42),
+        [0.0],
+        [1.0],
+    ]
+
+
+def test_more_words_than_characters_are_told() -> None:
+    alphabet = _Alphabet(largest=3)
+
+    assert len(set(alphabet.spell(["a", "b", "c"]))) == 3
+    with pytest.raises(ValueError, match="the terms have more than 3 different words: split them in two"):
+        alphabet.spell(["a", "d"])

@@ -207,6 +207,11 @@ def test_a_function_that_cannot_run_is_refused(trusted: Setting, path: str, want
             "expression: it is no CEL (line 1, column 11 of it: no viable alternative at input '.(')",
         ),
         (
+            ExpressionSpec("[1]" + ".map(x, [x, x])" * 40 + " == []"),
+            {},
+            "expression: it loops more than 2 times (exists, all, map, filter): write it in two rules",
+        ),
+        (
             ExpressionSpec("text == 'a'"),
             {},
             "expression: 'text' is not known: an expression reads item, as in item.text",

@@ -45,9 +45,9 @@ class Network(_message.Message):
     members: _builtins.int
     """members is how many networks form the ensemble. For a teacher they are the folds of a cross-fit. 1 to 32."""
     hidden_size: _builtins.int
-    """hidden_size is the width of the hidden layers. 1 to 8,192."""
+    """hidden_size is the width of the hidden layers. 1 to 65,536."""
     epochs: _builtins.int
-    """epochs bounds the passes over the training items. 1 to 10,000."""
+    """epochs bounds the passes over the training items. 1 to 100,000."""
     learning_rate: _builtins.float
     """learning_rate is the highest rate of the schedule. Above 0."""
     weight_decay: _builtins.float

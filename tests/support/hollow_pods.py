@@ -1,0 +1,62 @@
+"""Pods of the API server for containers that no kubelet runs: made, told of and removed by a test's node."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from api_server import ApiError, ApiServer
+
+Object = dict[str, Any]
+
+_LONGEST_WORDS = 2048
+"""What a kubelet keeps of the end of a log as a termination message."""
+
+
+@dataclass
+class HollowPods:
+    """The pods of a namespace that this node has made."""
+
+    server: ApiServer
+    namespace: str
+    _told: dict[str, Object] = field(default_factory=dict)
+
+    def make(self, name: str, template: Object, *, owner: Object | None = None, gate: str = "") -> None:
+        """Make a pod of a template, unless it is there; a gate keeps it from being scheduled."""
+        if name in self._told:
+            return
+        metadata = {**template["metadata"], "name": name, "namespace": self.namespace}
+        if owner is not None:
+            metadata["ownerReferences"] = [owner]
+        spec = template["spec"] | ({"schedulingGates": [{"name": gate}]} if gate else {})
+        self.server.create(self._path(), {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
+        self._told[name] = {}
+
+    def tell(self, name: str, container: Object, *, phase: str, state: Object) -> None:
+        """Report how the pod's one container is, unless that was reported last."""
+        about = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
+        status = {"phase": phase, "containerStatuses": [{**about, "ready": "running" in state, "state": state}]}
+        if self._told[name] != status:
+            path = f"{self._path()}/{name}/status"
+            self.server.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
+            self._told[name] = status
+
+    def remove(self, name: str) -> None:
+        """Remove a pod, if this node has made it."""
+        if name in self._told:
+            with suppress(ApiError):
+                self.server.delete(f"{self._path()}/{name}")
+            del self._told[name]
+
+    def _path(self) -> str:
+        return f"/api/v1/namespaces/{self.namespace}/pods"
+
+
+def waiting(text: str) -> Object:
+    """Return the state of a container that cannot be made."""
+    return {"waiting": {"reason": "CreateContainerConfigError", "message": text}}
+
+
+def terminated(code: int, said: str) -> Object:
+    """Return the state of a container that has ended."""
+    reason = "Completed" if code == 0 else "Error"
+    return {"terminated": {"exitCode": code, "reason": reason, "message": said[-_LONGEST_WORDS:] if code else ""}}
