@@ -78,8 +78,8 @@ test-integration: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests that start proce
 chart: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests of the Helm chart: values, objects, alerts, a real API server
 	$(BIN)/pytest tests/unit/chart tests/integration/chart $(PYTEST_ARGS)
 
-soak: $(VENV)/.dev $(TOOLS)/.stamp ## Run the long tests: kill and continue, over and over
-	$(BIN)/pytest tests/soak --timeout=0 $(PYTEST_ARGS)
+soak: $(VENV)/.dev $(TOOLS)/.stamp ## Run the long tests: kill and continue over and over, 10,000 faults around the operator
+	LABELPLANE_FAULTS=10000 $(BIN)/pytest tests/soak tests/integration/operator/test_faults.py --timeout=0 $(PYTEST_ARGS)
 
 bench: $(BENCH_VENV)/.bench $(TOOLS)/.stamp ## Measure against peers, interleaved in one run; writes tests/bench/results
 	@mkdir -p tests/bench/results

@@ -22,6 +22,7 @@ __all__ = [
     "RunView",
     "duration",
     "finished_rounds",
+    "gate_items",
     "live_frame",
     "money",
     "round_line",
@@ -113,7 +114,7 @@ def round_line(job: LabelingJob, finished: RoundStatus) -> str:
     """Return the one line that stays of a finished round: what was known at its beginning and what it asked for."""
     parts = [f"round {finished.round:>2}", f"{finished.votes:>6,} votes", f"{finished.labelled:>6,} labelled"]
     if finished.accuracy is not None:
-        parts.append(f"model right {share(finished.accuracy, of=_gate_items(finished, job.status))}")
+        parts.append(f"model right {share(finished.accuracy, of=gate_items(finished, job.status))}")
     elif Stage.TRAIN in finished.skipped:
         parts.append("no model yet: a class has too few labels")
     select = finished.stages.get(Stage.SELECT)
@@ -194,10 +195,10 @@ def _accuracy(status: LabelingJobStatus) -> str:
     if status.model is None or status.model.accuracy is None:
         return ""
     trained = next((each for each in status.rounds if each.round == status.model.round), None)
-    return f"model right {share(status.model.accuracy, of=_gate_items(trained, status))}"
+    return f"model right {share(status.model.accuracy, of=gate_items(trained, status))}"
 
 
-def _gate_items(trained: RoundStatus | None, status: LabelingJobStatus) -> int:
+def gate_items(trained: RoundStatus | None, status: LabelingJobStatus) -> int:
     """Return on how many gold items a round's model was measured."""
     train = trained.stages.get(Stage.TRAIN) if trained else None
     counted = int(train.figures.get("gate_items", 0.0)) if train else 0

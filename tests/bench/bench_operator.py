@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 
 import yaml
 from api_server import ApiServer, running_api_server
-from operator_process import OperatorProcess, operator_process
+from operator_process import SYSTEM_NAMESPACE, OperatorProcess, operator_process
 from points_on_cluster import jobs_path, point_job
 from s3_server import S3Server
 
@@ -64,6 +65,7 @@ def measure(folder: Path, *, jobs: int, idle_seconds: float) -> Object:
             busy = _requests(operator)
             rest = _rest(operator, idle_seconds)
             memory = _memory_mib(operator)
+            failover = _failover(server, folder, operator, times)
     return {
         "jobs": jobs,
         "create_seconds": round(created - begun, 2),
@@ -71,6 +73,7 @@ def measure(folder: Path, *, jobs: int, idle_seconds: float) -> Object:
         "requests_a_job": round(busy / jobs, 2),
         "memory_mib": round(memory, 1),
         **rest,
+        "failover_seconds_after_the_last_renewal": failover,
     }
 
 
@@ -124,6 +127,17 @@ def _rest(operator: OperatorProcess, seconds: float) -> Object:
         "idle_share_of_a_core": round(spent / passed, 4),
         "idle_requests_besides_the_lease": _requests(operator) - requests,
     }
+
+
+def _failover(server: ApiServer, folder: Path, leader: OperatorProcess, times: dict[str, str]) -> float:
+    """Kill the leader and return the seconds from its last renewal to its successor's Lease."""
+    path = f"/apis/coordination.k8s.io/v1/namespaces/{SYSTEM_NAMESPACE}/leases/labelplane-operator"
+    with operator_process(server, folder / "stand-by", name="stand-by", **times) as stand_by:
+        leader.kill()
+        last = server.get(path)["spec"]["renewTime"]
+        assert stand_by.await_metric("labelplane_operator_is_leader", 1)
+        taken = server.get(path)["spec"]["acquireTime"]
+    return round((datetime.fromisoformat(taken) - datetime.fromisoformat(last)).total_seconds(), 2)
 
 
 def _requests(operator: OperatorProcess) -> float:

@@ -104,6 +104,10 @@ _PACKAGES: Final = (
     _Package("onnx", "onnx"),
     _Package("onnxruntime", "onnxruntime"),
     _Package("safetensors", "safetensors.numpy"),
+    _Package("aiohttp", "aiohttp"),
+    _Package("httpx", "httpx"),
+    _Package("ahocorasick-rs", "ahocorasick_rs"),
+    _Package("common-expression-language", "cel"),
     # Seconds to import: their versions say enough.
     _Package("torch", "", Purpose.LOCAL),
     _Package("torchvision", "", Purpose.ENCODERS),
