@@ -12,7 +12,7 @@ from labelplane_api.conditions import Condition, ConditionStatus, ConditionType,
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
-from labelplane_api.support import unsupported
+from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
 from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
@@ -157,7 +157,7 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported(job):
+    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
     wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:
