@@ -210,7 +210,7 @@ class Actor:
             found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
         except ApiNotFound:
             return None
-        if job_key(found) != _key(job):
+        if job_key(found) != _key(job) and not belongs_to(found, job.metadata.uid):
             raise NameTaken(
                 f"{kind.kind} {metadata['name']} exists and is not this job's: rename the job, or remove it"
             )
@@ -227,10 +227,11 @@ class Actor:
                 await self._remove(kind, live)
 
     async def _remove(self, kind: Kind, live: Object) -> None:
+        """Delete this very object; a successor of its name is a conflict, and an event will show it."""
         metadata = live["metadata"]
         try:
             await self._kube.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"])
-        except (ApiNotFound, ApiConflict):
+        except ApiNotFound:
             self._cache.remove(kind, live)  # gone already, and no watch has said so
 
     def _live(self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:

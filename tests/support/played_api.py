@@ -1,4 +1,4 @@
-"""The requests of one client to an API server, answered from memory: what unit tests put in place of the client library.
+"""The requests of one client to an API server, answered from memory: what unit tests put in the client's place.
 
 Applying merges fields and never removes one; who owns which field is not kept. A real API server has tests of its own.
 """

@@ -22,6 +22,7 @@ from labelplane_operator.kube import Kube
 from labelplane_operator.plan import Plan
 from labelplane_operator.service_channels import ServiceChannels
 
+SERVICE_ACCOUNT = next(kind for kind in CHILDREN if kind.kind == "ServiceAccount")
 Call = tuple[str, str, int]
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
@@ -143,3 +144,21 @@ async def test_own_objects_that_no_watch_has_shown_yet_are_found(api_server: Api
         assert await second.act(here) == []
     deployment = api_server.get(f"/apis/apps/v1/namespaces/{here.build().metadata.namespace}/deployments/digits")
     assert deployment["spec"]["replicas"] == 1
+
+
+async def test_a_child_that_lost_its_label_gets_it_again(api_server: ApiServer) -> None:
+    namespace = api_server.make_namespace("lost-label")
+    here = _in_namespace(CASES["small"], namespace)
+    path = f"/api/v1/namespaces/{namespace}/serviceaccounts/digits"
+    async with _leader(api_server) as leader:
+        await leader.act(here)
+        change = {"metadata": {"labels": {JOB_LABEL: None}}}
+        lost = api_server.request("PATCH", path, body=change, content_type="application/merge-patch+json")
+        seen = leader.cache.child(("lost-label", "digits"), SERVICE_ACCOUNT, "digits")
+        assert seen is not None
+        version = lost["metadata"]["resourceVersion"]
+        leader.cache.remove(SERVICE_ACCOUNT, {**seen, "metadata": {**seen["metadata"], "resourceVersion": version}})
+        await leader.act(here)
+        assert await leader.act(here) == []
+
+    assert api_server.get(path)["metadata"]["labels"][JOB_LABEL] == "digits"

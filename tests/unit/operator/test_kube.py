@@ -76,7 +76,7 @@ def answered(code: int, body: object) -> ApiException:
 async def test_a_refusal_is_told_by_its_code(world: World, error: Exception, want: type[Exception], text: str) -> None:
     world.api.fail("get", PATH, error)
 
-    with pytest.raises(want, match="^get /apis/apps/v1/namespaces/team/deployments/digits: ") as caught:
+    with pytest.raises(want, match=r"^get /apis/apps/v1/namespaces/team/deployments/digits: ") as caught:
         await world.kube.get(DEPLOYMENT, "team", "digits")
 
     assert type(caught.value) is want
