@@ -13,7 +13,7 @@ from typing import Any
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_operator.builders import Child, Platform, build_children, build_cleanup, build_holding
-from labelplane_operator.cache import ObjectCache
+from labelplane_operator.cache import JobKey, ObjectCache, job_key
 from labelplane_operator.child_views import belongs_to
 from labelplane_operator.errors import ApiConflict, ApiNotFound, NamespaceEnding, NameTaken
 from labelplane_operator.job_services import JobServices
@@ -129,6 +129,10 @@ class Actor:
             await self._have_secret(job, child.manifest)
             return
         live = self._live(job, kind, child.manifest)
+        if live is None:
+            if kind is JOB and self._has_pods(job):
+                return  # their end is an event
+            live = await self._unseen(job, kind, child.manifest)
         if live is not None and not belongs_to(live, job.metadata.uid):
             # Left by a job of the same name that is gone; its successor waits until the name is free.
             await self._remove(kind, live)
@@ -164,17 +168,15 @@ class Actor:
             await self._kube.scale(DEPLOYMENT, metadata["namespace"], metadata["name"], wanted)
 
     async def _have_job(self, job: LabelingJob, manifest: Mapping[str, Any], live: Object | None) -> None:
-        """Make a Job once no pod of the labelling job is left; its pods cannot be changed, so another replaces it."""
+        """Make a Job; its pods cannot be changed, so another replaces it."""
         if live is None:
-            if not self._has_pods(job):
-                await self._have_object(job, JOB, manifest, None)
+            await self._have_object(job, JOB, manifest, None)
         elif live["metadata"].get("annotations", {}).get(APPLIED) != _digest(manifest):
             await self._remove(JOB, live)
 
     def _has_pods(self, job: LabelingJob) -> bool:
         """Whether a pod of the job is left, or could still be made."""
-        key = (job.metadata.namespace, job.metadata.name)
-        return any(self._cache.children(key, kind) for kind in (POD, DEPLOYMENT))
+        return any(self._cache.children(_key(job), kind) for kind in (POD, DEPLOYMENT))
 
     async def _born(self, job: LabelingJob, child: Child) -> Object:
         """Apply a new Deployment without pods; the API server would give it one."""
@@ -192,26 +194,27 @@ class Actor:
         if live is not None and _stands(manifest, live, digest=digest, applied_before=applied_before.get(place)):
             return live
         marked = _marked(manifest, digest)
-        try:
-            applied = await self._kube.apply(kind, marked, is_forced=live is not None)
-        except ApiConflict as error:
-            if live is not None:
-                raise
-            return await self._found_unseen(job, kind, manifest, error)
+        # Not forced, an object that somebody made since the name was looked up is no casualty.
+        applied = await self._kube.apply(kind, marked, is_forced=live is not None)
         applied_before[place] = (digest, _state(applied))
         self._cache.put(kind, applied)
         return applied
 
-    async def _found_unseen(
-        self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any], error: ApiConflict
-    ) -> Object:
-        """Return an object that no watch has shown yet, if it is this job's own."""
+    async def _unseen(self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
+        """Return an object of a child's name that no watch has shown yet, None when the name is free.
+
+        Applying would tell only where a field differs: a ServiceAccount says so little that it would be taken over, and
+        go with the job.
+        """
         metadata = manifest["metadata"]
-        found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
-        if not belongs_to(found, job.metadata.uid):
+        try:
+            found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
+        except ApiNotFound:
+            return None
+        if job_key(found) != _key(job) and not belongs_to(found, job.metadata.uid):
             raise NameTaken(
                 f"{kind.kind} {metadata['name']} exists and is not this job's: rename the job, or remove it"
-            ) from error
+            )
         self._cache.put(kind, found)
         return found
 
@@ -225,14 +228,19 @@ class Actor:
                 await self._remove(kind, live)
 
     async def _remove(self, kind: Kind, live: Object) -> None:
+        """Delete this very object; a successor of its name is a conflict, and an event will show it."""
         metadata = live["metadata"]
         try:
             await self._kube.delete(kind, metadata["namespace"], metadata["name"], uid=metadata["uid"])
-        except (ApiNotFound, ApiConflict):
+        except ApiNotFound:
             self._cache.remove(kind, live)  # gone already, and no watch has said so
 
     def _live(self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
-        return self._cache.child((job.metadata.namespace, job.metadata.name), kind, manifest["metadata"]["name"])
+        return self._cache.child(_key(job), kind, manifest["metadata"]["name"])
+
+
+def _key(job: LabelingJob) -> JobKey:
+    return job.metadata.namespace, job.metadata.name
 
 
 def _uid(job: LabelingJob) -> str:

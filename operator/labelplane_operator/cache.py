@@ -13,6 +13,9 @@ Object = dict[str, Any]
 JobKey = tuple[str, str]
 """Namespace and name of a LabelingJob."""
 
+_REMEMBERED_GONE = 10_000
+"""Uids of objects that are gone; an answer that is later than as many deletions does not happen."""
+
 
 def job_key(manifest: Object) -> JobKey | None:
     """Return the job that an object is, or belongs to; None when it is nobody's."""
@@ -26,17 +29,20 @@ def job_key(manifest: Object) -> JobKey | None:
 class ObjectCache:
     """LabelingJobs and their children, each as it was last seen.
 
-    An object that was seen late (an old event after our own write) does not replace a newer one.
+    An object that was seen late (an old event after our own write) does not replace a newer one, nor its successor of
+    the same name. One that is gone does not come back in a state from before: the answer to our own write may come
+    after its deletion.
     """
 
     def __init__(self) -> None:
         self._jobs: dict[JobKey, Object] = {}
         self._children: dict[JobKey, dict[tuple[Kind, str], Object]] = defaultdict(dict)
+        self._gone: dict[str, int] = {}
 
     def put(self, kind: Kind, manifest: Object) -> bool:
         """Keep an object, unless this or a newer state of it is known; tell whether it was news."""
         key = job_key(manifest)
-        if key is None:
+        if key is None or _version(manifest) <= self._gone.get(manifest["metadata"]["uid"], -1):
             return False
         known = self._jobs.get(key) if kind is LABELING_JOB else self.child(key, kind, manifest["metadata"]["name"])
         if not _is_news(manifest, known):
@@ -52,6 +58,7 @@ class ObjectCache:
         key = job_key(manifest)
         if key is None:
             return
+        self._bury(manifest)
         if kind is LABELING_JOB:
             if _is_same(manifest, self._jobs.get(key)):
                 del self._jobs[key]
@@ -94,6 +101,12 @@ class ObjectCache:
         found = self._children.get(key, {})
         return [each for (its_kind, _), each in found.items() if kind is None or its_kind is kind]
 
+    def _bury(self, manifest: Object) -> None:
+        # Not for good: what loses our label is gone for a watch, and comes back when it has it again.
+        self._gone[manifest["metadata"]["uid"]] = _version(manifest)
+        if len(self._gone) > _REMEMBERED_GONE:
+            del self._gone[next(iter(self._gone))]
+
     def _all(self, kind: Kind) -> list[Object]:
         if kind is LABELING_JOB:
             return list(self._jobs.values())
@@ -111,8 +124,8 @@ def _is_same(manifest: Object, known: Object | None) -> bool:
 
 
 def _is_news(manifest: Object, known: Object | None) -> bool:
-    """Tell whether an object is another one than is known, or in a newer state."""
-    return known is None or not _is_same(manifest, known) or _version(manifest) > _version(known)
+    """Tell whether an object is newer than what is known of its name; versions rise from an object to its successor."""
+    return known is None or _version(manifest) > _version(known)
 
 
 def _version(manifest: Object) -> int:

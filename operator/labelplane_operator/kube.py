@@ -188,7 +188,7 @@ class Kube:
             code = int(error.status or 0)
             raise _refusal(f"{verb} {path}", code, error.body) from error
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
-            raise ApiUnavailable(f"{verb} {path}: {error or type(error).__name__}") from error
+            raise ApiUnavailable(f"{verb} {path}: {str(error) or type(error).__name__}") from error
         finally:
             self._count(verb, kind.plural, code)
         return answer
@@ -225,7 +225,7 @@ def _refusal(request: str, code: int, body: Any) -> ApiError | ApiUnavailable:
 def _message(body: Any) -> str:
     text = body.decode(errors="replace") if isinstance(body, bytes) else str(body or "")
     with suppress(ValueError, KeyError, TypeError):  # no Status of Kubernetes
-        text = json.loads(text)["message"]
+        text = str(json.loads(text)["message"] or text)
     return text[:_MAX_MESSAGE_LENGTH]
 
 

@@ -64,10 +64,45 @@ def test_versions_are_compared_as_numbers() -> None:
 
 def test_a_successor_of_the_same_name_replaces_the_object_before() -> None:
     cache = ObjectCache()
-    cache.put(LABELING_JOB, _job(version=10, uid="job-1"))
-    cache.put(LABELING_JOB, _job(version=5, uid="job-2"))
+    cache.put(LABELING_JOB, _job(version=5, uid="job-1"))
+    cache.put(LABELING_JOB, _job(version=10, uid="job-2"))
 
     assert cache.job(KEY)["metadata"]["uid"] == "job-2"  # type: ignore[index]
+
+
+def test_a_late_state_of_the_object_before_does_not_replace_its_successor() -> None:
+    cache = ObjectCache()
+    cache.put(LABELING_JOB, _job(version=10, uid="job-2"))
+
+    assert not cache.put(LABELING_JOB, _job(version=5, uid="job-1"))
+    assert cache.job(KEY)["metadata"]["uid"] == "job-2"  # type: ignore[index]
+
+
+def test_the_answer_to_a_write_that_comes_after_the_deletion_brings_nothing_back() -> None:
+    cache = ObjectCache()
+    cache.put(LABELING_JOB, _job(version=5))
+    cache.remove(LABELING_JOB, _job(version=7))
+
+    assert not cache.put(LABELING_JOB, _job(version=6))
+    assert cache.job(KEY) is None
+
+
+def test_a_child_that_lost_its_label_comes_back_with_it() -> None:
+    cache = ObjectCache()
+    cache.put(DEPLOYMENT, _child("digits", version=5))
+    cache.remove(DEPLOYMENT, _child("digits", version=6))
+
+    assert cache.put(DEPLOYMENT, _child("digits", version=7))
+    assert cache.child(KEY, DEPLOYMENT, "digits") is not None
+
+
+def test_of_what_is_gone_a_bounded_number_is_remembered() -> None:
+    cache = ObjectCache()
+    for number in range(10_001):
+        cache.remove(LABELING_JOB, _job(uid=f"job-{number}"))
+
+    assert cache.put(LABELING_JOB, _job(uid="job-0"))
+    assert not cache.put(LABELING_JOB, _job(uid="job-1"))
 
 
 def test_a_late_deletion_of_the_object_before_leaves_its_successor() -> None:
