@@ -12,7 +12,9 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
 from http.client import HTTPSConnection
 from pathlib import Path
@@ -115,17 +117,27 @@ class _FirstStatuses(threading.Thread):
         self.last = 0.0
 
     def run(self) -> None:
-        context = ssl.create_default_context(cafile=str(self._server.certificate))
-        connection = HTTPSConnection("127.0.0.1", self._server.port, context=context)
-        headers = {"Authorization": f"Bearer {self._server.token}"}
-        connection.request("GET", f"{jobs_path(NAMESPACE)}?watch=1&resourceVersion=0", headers=headers)
-        answer, told = connection.getresponse(), set()
+        told: set[str] = set()
         while len(told) < self._jobs:
-            job = json.loads(answer.readline())["object"]
-            if job.get("status", {}).get("conditions"):
-                told.add(job["metadata"]["name"])
+            # A watch that ends is begun again, and then shows every job as it is.
+            for job in self._watched():
+                if job.get("status", {}).get("conditions"):
+                    told.add(job["metadata"]["name"])
+                if len(told) == self._jobs:
+                    break
         self.last = time.monotonic()
-        connection.close()
+
+    def _watched(self) -> Iterator[Object]:
+        context = ssl.create_default_context(cafile=str(self._server.certificate))
+        with closing(HTTPSConnection("127.0.0.1", self._server.port, context=context)) as connection:
+            headers = {"Authorization": f"Bearer {self._server.token}"}
+            connection.request("GET", f"{jobs_path(NAMESPACE)}?watch=1&resourceVersion=0", headers=headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                time.sleep(0.5)  # right after the CRD is established, its store is not open yet
+                return
+            while line := answer.readline():
+                yield json.loads(line)["object"]
 
 
 def _await_rest(operator: OperatorProcess) -> None:
