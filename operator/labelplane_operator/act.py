@@ -156,7 +156,8 @@ class Actor:
     async def _have_deployment(self, job: LabelingJob, child: Child, live: Object | None) -> None:
         wanted = child.replicas or 0
         if live is None:
-            live = await self._born(job, child)
+            # Born without pods: the API server would give it one.
+            live = await self._have_object(job, DEPLOYMENT, child.manifest, None, replicas=0)
             if live["spec"]["replicas"] == 0:
                 # From here on the scaler owns the field, so that applying the rest leaves it alone.
                 live = await self._kube.apply(DEPLOYMENT, _replicas_alone(child.manifest, wanted), manager=SCALER)
@@ -178,25 +179,27 @@ class Actor:
         """Whether a pod of the job is left, or could still be made."""
         return any(self._cache.children(_key(job), kind) for kind in (POD, DEPLOYMENT))
 
-    async def _born(self, job: LabelingJob, child: Child) -> Object:
-        """Apply a new Deployment without pods; the API server would give it one."""
-        manifest = {**child.manifest, "spec": {**child.manifest["spec"], "replicas": 0}}
-        return await self._have_object(job, DEPLOYMENT, manifest, None, digest=_digest(child.manifest))
-
     async def _have_object(
-        self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any], live: Object | None, *, digest: str = ""
+        self,
+        job: LabelingJob,
+        kind: Kind,
+        manifest: Mapping[str, Any],
+        live: Object | None,
+        *,
+        replicas: int | None = None,
     ) -> Object:
         """Apply an object unless it stands as wanted, and return it as it stands."""
-        digest = digest or _digest(manifest)
-        metadata = manifest["metadata"]
-        place = (kind, metadata["name"])
+        digest = _digest(manifest)
+        place = (kind, manifest["metadata"]["name"])
         applied_before = self._applied.setdefault(_uid(job), {})
         if live is not None and _stands(manifest, live, digest=digest, applied_before=applied_before.get(place)):
             return live
         marked = _marked(manifest, digest)
+        if replicas is not None:
+            marked["spec"] = {**marked["spec"], "replicas": replicas}
         # Not forced, an object that somebody made since the name was looked up is no casualty.
         applied = await self._kube.apply(kind, marked, is_forced=live is not None)
-        applied_before[place] = (digest, _state(applied))
+        applied_before[place] = (digest, _digest(_as_written(applied, manifest)))
         self._cache.put(kind, applied)
         return applied
 
@@ -249,13 +252,14 @@ def _uid(job: LabelingJob) -> str:
 
 
 def _stands(manifest: Mapping[str, Any], live: Object, *, digest: str, applied_before: tuple[str, str] | None) -> bool:
-    """Tell whether an object is as wanted; `applied_before` is what was applied last, and the state it led to."""
+    """Tell whether an object is as wanted; `applied_before` is what was applied, and what the server made of it."""
     if live["metadata"].get("deletionTimestamp"):
         return True  # nothing can be done before it is gone, and then the watch tells
     if live["metadata"].get("annotations", {}).get(APPLIED) != digest:
         return False
     # The server may write a value in another way ("0.5" as "500m"); what it made of ours is as good.
-    return _holds(live, manifest) or applied_before == (digest, _state(live))
+    written = _digest(_as_written(live, manifest))
+    return written == digest or applied_before == (digest, written)
 
 
 def _replicas_alone(manifest: Mapping[str, Any], replicas: int) -> Object:
@@ -270,24 +274,14 @@ def _marked(manifest: Mapping[str, Any], digest: str) -> Object:
     return {**manifest, "metadata": {**metadata, "annotations": annotations}}
 
 
-def _digest(manifest: Mapping[str, Any]) -> str:
+def _digest(manifest: Any) -> str:
     return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _state(live: Object) -> str:
-    """Return what changes with every change of what people set; a kind without generations has only its version."""
-    metadata = live["metadata"]
-    return str(metadata.get("generation") or metadata["resourceVersion"])
-
-
-def _holds(live: Any, wanted: Any) -> bool:
-    """Tell whether an object has every field that is wanted, with the wanted value; it may have more."""
-    if isinstance(wanted, Mapping):
-        return isinstance(live, Mapping) and all(name in live and _holds(live[name], wanted[name]) for name in wanted)
-    if isinstance(wanted, list | tuple):
-        return (
-            isinstance(live, list)
-            and len(live) == len(wanted)
-            and all(_holds(has, wants) for has, wants in zip(live, wanted, strict=True))
-        )
-    return bool(live == wanted)
+def _as_written(live: Any, wanted: Any) -> Any:
+    """Return of an object what is wanted of it, as the server has it; a list of another length is returned whole."""
+    if isinstance(wanted, Mapping) and isinstance(live, Mapping):
+        return {name: _as_written(live[name], wanted[name]) for name in wanted if name in live}
+    if isinstance(wanted, list | tuple) and isinstance(live, list) and len(live) == len(wanted):
+        return [_as_written(has, wants) for has, wants in zip(live, wanted, strict=True)]
+    return live

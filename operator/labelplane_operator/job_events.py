@@ -11,7 +11,7 @@ from labelplane_operator.plan import Event
 
 __all__ = ["event_manifest"]
 
-_MAX_NOTE_LENGTH = 1000
+_MAX_NOTE_BYTES = 1024
 _MAX_NAME_LENGTH = 200
 _CONTROLLER = "labelplane.io/operator"
 
@@ -32,7 +32,8 @@ def event_manifest(metadata: ObjectMeta, event: Event, *, now: datetime) -> dict
         "reportingInstance": "labelplane-operator",
         "action": "Reconcile",
         "reason": event.reason,
-        "note": event.message[:_MAX_NOTE_LENGTH],
+        # The API server counts bytes; a message may quote what people wrote, in any script.
+        "note": event.message.encode()[:_MAX_NOTE_BYTES].decode(errors="ignore"),
         "type": "Warning" if event.is_warning else "Normal",
         "regarding": {
             "apiVersion": API_VERSION,

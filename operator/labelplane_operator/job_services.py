@@ -7,6 +7,7 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.status import Stage
 from labelplane_operator.builders import service_name, workload_name
 from labelplane_operator.cache import JobKey, ObjectCache
+from labelplane_operator.child_views import belongs_to
 from labelplane_operator.kinds import DEPLOYMENT
 from labelplane_operator.observed import InboxView, OperationState, OperationView
 from labelplane_operator.parts import Part
@@ -65,14 +66,15 @@ class JobServices:
             self._wake(_key(job))
 
     def require_pod(self, job: LabelingJob, stage_or_part: Stage | Part) -> None:
-        """Return when a pod that answers for a stage or part is ready.
+        """Return when a pod that answers for a stage or part is ready; one of a job of the same name before does not.
 
         Raises:
             PodsNotReady: none is.
         """
         name = workload_name(job, stage_or_part)
         deployment = self._cache.child(_key(job), DEPLOYMENT, name)
-        if deployment is None or not deployment.get("status", {}).get("readyReplicas"):
+        is_ours = deployment is not None and belongs_to(deployment, job.metadata.uid)
+        if deployment is None or not is_ours or not deployment.get("status", {}).get("readyReplicas"):
             raise PodsNotReady(f"no pod of Deployment {name} is ready yet")
 
     async def operation(self, job: LabelingJob) -> OperationView | None:

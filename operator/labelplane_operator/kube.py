@@ -24,6 +24,7 @@ from labelplane_operator.errors import (
     ApiInvalid,
     ApiNotFound,
     ApiUnavailable,
+    InvalidSettings,
     NamespaceEnding,
     NotLeader,
 )
@@ -51,12 +52,19 @@ CallCounter = Callable[[str, str, int], None]
 
 @asynccontextmanager
 async def open_client() -> AsyncIterator[DynamicClient]:
-    """Yield a client for the cluster that this pod runs in, or that KUBECONFIG names."""
+    """Yield a client for the cluster that this pod runs in, or that KUBECONFIG names.
+
+    Raises:
+        InvalidSettings: there is neither.
+    """
     configuration = Configuration()
     try:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     except config.ConfigException:
-        await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        try:
+            await config.load_kube_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        except config.ConfigException as error:
+            raise InvalidSettings(f"no cluster: neither a pod's ServiceAccount nor KUBECONFIG: {error}") from error
     if not getproxies():
         # Without a proxy there is nothing to ask the environment for, and each request would ask it in a thread.
         configuration.client_session_kwargs = {"trust_env": False}

@@ -19,6 +19,7 @@ from labelplane_operator.act import Actor
 from labelplane_operator.builders import Images, Platform
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.election import Election, LeaseSettings
+from labelplane_operator.errors import InvalidSettings
 from labelplane_operator.event_recorder import EventRecorder
 from labelplane_operator.handlers import WATCHED, Watches
 from labelplane_operator.job_services import JobServices
@@ -31,7 +32,7 @@ from labelplane_operator.probes import ProbeServer
 from labelplane_operator.reconciler import Reconciler
 from labelplane_operator.requests import Installation
 from labelplane_operator.service_channels import ServiceChannels
-from labelplane_operator.settings import OperatorSettings
+from labelplane_operator.settings import PREFIX, OperatorSettings
 from labelplane_operator.sweeps import Sweeps
 from labelplane_operator.tokens import job_token
 from labelplane_operator.workers import Workers
@@ -84,7 +85,12 @@ class _Operator:
         self._metrics.queue_length.set_function(lambda: len(self._queue))
         REGISTRY.register(JobCollector(self._cache.jobs, self._replicas))
         probes = ProbeServer(self._problem, REGISTRY)
-        await probes.start(health_port=self._settings.health_port, metrics_port=self._settings.metrics_port)
+        health_port, metrics_port = self._settings.health_port, self._settings.metrics_port
+        try:
+            await probes.start(health_port=health_port, metrics_port=metrics_port)
+        except OSError as error:
+            ports = f"{PREFIX}HEALTH_PORT {health_port}, {PREFIX}METRICS_PORT {metrics_port}"
+            raise InvalidSettings(f"{ports}: {error.strerror}") from error
         async with open_client() as client:
             self._kube = Kube(client, may_write=self._may_write, count=self._metrics.requested)
             self._election = Election(self._kube, self._lease(), monotonic=time.monotonic, now=_now)
@@ -110,9 +116,12 @@ class _Operator:
         await election.release()
 
     async def _keep_lease(self, election: Election) -> None:
-        await election.keep()
+        try:
+            await election.keep()
+            _log.error("the Lease is lost: this process ends")
+        except Exception:  # noqa: BLE001 - who does not renew must not stay, whatever the reason
+            _log.exception("a defect: the Lease is renewed no more: this process ends")
         # Another leader may act by now, so nothing may be tidied up here.
-        _log.error("the Lease is lost: this process ends")
         logging.shutdown()
         os._exit(LOST_LEASE)
 

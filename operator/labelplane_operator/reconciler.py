@@ -1,6 +1,7 @@
 """One reconcile: observe, plan, act, write the status, tell people. Level-triggered: doing it twice changes nothing."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -75,16 +76,28 @@ class Reconciler:
         try:
             job = validate_job(manifest)
         except SpecInvalidError as error:
-            metadata = _metadata(manifest)
-            plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
-            await self._actor.clear(metadata, plan)
+            plan = await self._refuse(manifest, error)
         else:
-            observed = await self._observer.observe(job)
-            plan = make_plan(job, observed, installation=self._installation, now=self._now())
-            self._count(job, observed)
-            await self._act(manifest, job, plan)
-        await self._settle(self._standing(manifest), plan)
+            plan = await self._pursue(manifest, job)
         return plan.requeue_after_seconds
+
+    async def _pursue(self, manifest: Object, job: LabelingJob) -> Plan:
+        observed = await self._observer.observe(job)
+        plan = make_plan(job, observed, installation=self._installation, now=self._now())
+        await self._act(manifest, job, plan)
+        await self._settle(self._standing(manifest), plan)
+        # Only now the operation is not looked at again.
+        self._count(job, observed)
+        if plan.is_final:
+            await self._services.forget(manifest["metadata"]["uid"])
+        return plan
+
+    async def _refuse(self, manifest: Object, error: SpecInvalidError) -> Plan:
+        metadata = _metadata(manifest)
+        plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
+        await self._actor.clear(metadata, plan)
+        await self._settle(self._standing(manifest), plan)
+        return plan
 
     async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
         """Act on the plan; what only people can mend is told in the status, and tried again all the same."""
@@ -111,7 +124,8 @@ class Reconciler:
         self._tell(manifest, plan)
         if plan.delete_job:
             metadata = manifest["metadata"]
-            await self._kube.delete(LABELING_JOB, metadata["namespace"], metadata["name"], uid=metadata["uid"])
+            with suppress(ApiNotFound):  # somebody was faster
+                await self._kube.delete(LABELING_JOB, metadata["namespace"], metadata["name"], uid=metadata["uid"])
 
     async def _forget_others(self, key: JobKey, manifest: Object | None) -> None:
         """Forget the object that bore this key before, when it is gone or has a successor."""
@@ -172,7 +186,9 @@ def _facts(manifest: Object) -> tuple[object, ...]:
 
 
 def _metadata(manifest: Object) -> ObjectMeta:
-    return ObjectMeta.model_validate(manifest["metadata"])
+    """Return the metadata of an object that need not be a valid job: its labels may be what is wrong."""
+    read = {name: value for name, value in manifest["metadata"].items() if name not in {"labels", "annotations"}}
+    return ObjectMeta.model_validate(read)
 
 
 def _texts(error: SpecInvalidError) -> list[str]:

@@ -21,7 +21,17 @@ __all__ = ["PodsNotReady", "ServiceCalls", "ServiceUnavailable", "operation_view
 CALL_SECONDS = 30.0
 _SETTLE_SECONDS = 0.1
 _REASON_KEY = "labelplane-reason"
-_AWAY = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.RESOURCE_EXHAUSTED})
+_AWAY = frozenset(
+    {
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        # The pod of a job of the same name before, which is about to end.
+        grpc.StatusCode.UNAUTHENTICATED,
+    }
+)
+# What the connection itself says when a pod ends in the middle of a call; with a reason it is a service's own answer.
+_BROKEN = frozenset({grpc.StatusCode.CANCELLED, grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL})
 _STATES = {
     operation_pb2.OPERATION_STATE_RUNNING: OperationState.RUNNING,
     operation_pb2.OPERATION_STATE_SUCCEEDED: OperationState.SUCCEEDED,
@@ -139,9 +149,10 @@ def operation_view(message: operation_pb2.Operation) -> OperationView:
 
 
 def _refusal(request_id: str, error: grpc.aio.AioRpcError) -> OperationView:
-    if error.code() in _AWAY:
-        raise _unavailable(error) from error
     reason = _reason(error)
+    if error.code() in _AWAY or (not reason and error.code() in _BROKEN):
+        raise _unavailable(error) from error
+    reason = reason or "".join(word.capitalize() for word in error.code().name.split("_"))
     failure = OperationError(reason, error.details() or reason, is_retryable=reason in _RETRYABLE_REASONS)
     return OperationView(request_id=request_id, state=OperationState.FAILED, error=failure)
 
@@ -151,8 +162,9 @@ def _unavailable(error: grpc.aio.AioRpcError) -> ServiceUnavailable:
 
 
 def _reason(error: grpc.aio.AioRpcError) -> str:
+    """Return the reason that a service of ours has given, empty when none has."""
     metadata: Any = error.trailing_metadata() or ()  # pairs, which the stubs do not know
     for key, value in metadata:
         if key == _REASON_KEY:
             return str(value)
-    return "".join(word.capitalize() for word in error.code().name.split("_"))
+    return ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from labelplane_operator.errors import InvalidSettings
 
@@ -57,6 +57,15 @@ class OperatorSettings(BaseModel):
         if self.lease_duration_seconds <= self.renew_deadline_seconds:
             raise ValueError("lease_duration_seconds must be above renew_deadline_seconds")
         return self
+
+    @field_validator("service_address")
+    @classmethod
+    def _address_can_be_filled_in(cls, address: str) -> str:
+        try:
+            address.format(service="a", namespace="b")
+        except (LookupError, ValueError) as error:
+            raise ValueError("only {service} and {namespace} can be filled in") from error
+        return address
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:

@@ -54,6 +54,8 @@ __all__ = [
 
 KEPT_ROUNDS = 10
 """Rounds that a status lists; more only where a stop rule looks further back."""
+_LONGEST_MESSAGE = 8_192
+"""Characters of a condition: what it quotes of a service or of a spec has no bound, and the schema has one."""
 SMALL_PROFILE_ITEMS = 200_000
 """Items up to which profile Auto takes one pod."""
 
@@ -83,7 +85,11 @@ def _with_condition(
     now: datetime,
 ) -> LabelingJobStatus:
     condition = Condition(
-        type=kind.value, status=value, reason=str(reason), message=message, observed_generation=generation
+        type=kind.value,
+        status=value,
+        reason=str(reason),
+        message=message[:_LONGEST_MESSAGE],
+        observed_generation=generation,
     )
     return status.model_copy(update={"conditions": set_condition(status.conditions, condition, now=now)})
 

@@ -28,14 +28,21 @@ class Workers:
         self._metrics = metrics
 
     @asynccontextmanager
-    async def running(self, count: int) -> AsyncIterator[None]:
-        """Run workers; on leaving, the queue is closed and each worker finishes the reconcile that it is in."""
+    async def running(self, count: int, *, leave_seconds: float = 10.0) -> AsyncIterator[None]:
+        """Run workers; on leaving, the queue is closed and each worker finishes the reconcile that it is in.
+
+        One that takes longer than `leave_seconds` is cut short: the next leader does it again, and must not wait until
+        the kubelet kills this process with the Lease in its hand.
+        """
         workers = [asyncio.create_task(self._work()) for _ in range(count)]
         try:
             yield
         finally:
             self._queue.close()
-            await asyncio.gather(*workers)
+            _, late = await asyncio.wait(workers, timeout=leave_seconds)
+            for each in late:
+                each.cancel()
+            await asyncio.gather(*workers, return_exceptions=True)
 
     async def _work(self) -> None:
         while (key := await self._queue.get()) is not None:

@@ -86,10 +86,11 @@ class PlayedApi:
             owner = path.removesuffix("/scale")
             if owner != path and owner not in self.objects:
                 raise refusal(404, "not found")
-            return self._stored(owner, _merged(self.objects.get(owner, {}), body))
-        if method == "get" and path not in self.objects and not path.rsplit("/", 1)[1].endswith("s"):
-            raise refusal(404, "not found")
-        if method == "get" and path not in self.objects:
+            changed = self._stored(owner, _merged(self.objects.get(owner, {}), body))
+            if changed["metadata"].get("deletionTimestamp") and not changed["metadata"].get("finalizers"):
+                del self.objects[owner]
+            return changed
+        if method == "get" and _is_list(path):
             items = [each for where, each in self.objects.items() if where.rpartition("/")[0] == path]
             return {"items": items, "metadata": {"resourceVersion": str(self.version)}}
         where = path.removesuffix("/status")
@@ -124,6 +125,11 @@ def refusal(code: int, message: str, *, causes: tuple[str, ...] = ()) -> ApiExce
     details = {"causes": [{"reason": cause} for cause in causes]} if causes else None
     error.body = json.dumps({"kind": "Status", "message": message, "details": details})
     return error
+
+
+def _is_list(path: str) -> bool:
+    prefix = 2 if path.startswith("/api/") else 3
+    return len(path.strip("/").split("/")) - prefix in {1, 3}
 
 
 def _merged(old: Any, new: Any) -> Any:

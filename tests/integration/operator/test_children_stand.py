@@ -96,6 +96,19 @@ async def test_a_new_leader_applies_at_most_once_what_the_server_writes_in_its_o
     assert [call for call in calls if call[0] != "apply"] == [("create", "secrets", 409)]
 
 
+async def test_a_quantity_in_other_words_is_not_applied_again_when_the_replicas_change(api_server: ApiServer) -> None:
+    half = {"small": {"resources": {"requests": {"cpu": "0.5"}}}}
+    job = CASES["small"].job.having("spec.podOverrides", half)
+    here = _in_namespace(replace(CASES["small"], job=job), api_server.make_namespace("quantities"))
+    async with _leader(api_server) as leader:
+        await leader.act(here)
+        assert await leader.act(here) == []
+        suspended = replace(here, parts=frozenset())
+        assert await leader.act(suspended) == [("scale", "deployments", 200)]
+        await leader.look("quantities")
+        assert await leader.act(suspended) == []
+
+
 async def test_a_field_that_is_not_wanted_any_more_goes_away(api_server: ApiServer) -> None:
     namespace = api_server.make_namespace("removed-fields")
     before = _in_namespace(CASES["small-with-overrides"], namespace)
