@@ -45,6 +45,7 @@ class JobServices:
         self._wake = wake
         self._refused: dict[str, OperationView] = {}
         self._watched: dict[str, tuple[str, asyncio.Task[None]]] = {}
+        self._ended: dict[str, str] = {}
 
     async def start(self, job: LabelingJob, request: StageRequest) -> None:
         """Start a stage, or resume it; while its pod is not there, the next look says so.
@@ -62,7 +63,9 @@ class JobServices:
             self._refused[uid] = view
         if view.state is OperationState.RUNNING:
             self._watch(job, calls, request.request_id)
-        else:
+        elif self._ended.get(uid) != request.request_id:
+            # Once: it is started again while its status cannot be written, and that must wait its turn.
+            self._ended[uid] = request.request_id
             self._wake(_key(job))
 
     def require_pod(self, job: LabelingJob, stage_or_part: Stage | Part) -> None:
@@ -102,6 +105,7 @@ class JobServices:
     async def forget(self, uid: str) -> None:
         """Close what is open to the services of a job."""
         self._refused.pop(uid, None)
+        self._ended.pop(uid, None)
         if uid in self._watched:
             self._watched.pop(uid)[1].cancel()
         await self._channels.close(uid)
