@@ -86,7 +86,8 @@ async def _votes(results: RunResults, item: str) -> list[str]:
         is_person = each["source"] == PEOPLE
         who = each["annotator"] if is_person else f"{_KINDS.get(each['source'], each['source'])} {each['annotator']}"
         trust = (people if is_person else rules).get(each["annotator"], "")
-        lines.append(f"{who} -> {each['answer']}{trust}")
+        part = f" ({each['weight']:.2f} of its vote)" if not is_person and each["weight"] < 1 else ""
+        lines.append(f"{who} -> {each['answer']}{part}{trust}")
     return lines
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from labelplane_api.rules import Rule, needs
-from labelplane_api.schema import ApiModel, Change, Float, Int, LongText, option
+from labelplane_api.schema import ApiModel, Bool, Change, Float, Int, LongText, option
 
 
 class OnDeadline(StrEnum):
@@ -38,6 +38,11 @@ class Review(ApiModel):
         0.1,
         ge=0,
         le=1,
+    )
+    show_agreement: Bool = option(
+        "showAgreement shows each person how often they agree with gold, from five gold answers on.",
+        default=True,
+        change=Change.AT_ONCE,
     )
     guidelines: LongText = option("guidelines is what people are told, as Markdown.", "", change=Change.AT_ONCE)
 

@@ -48,7 +48,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    Unbuilt("spec.sources.humans.inbox"),
     # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
     Unbuilt("spec.sources.rules.configMap"),
     Unbuilt("spec.sources.rules.reviewShare"),
@@ -86,6 +85,10 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
 )
 
 
+_ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
+"""What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
+
+
 def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet, with the value where the value is the reason.
 
@@ -97,6 +100,11 @@ def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tupl
 def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     """List the fields that the job sets and that only a cluster reads; a run on one machine names them and goes on."""
     return unsupported(job, table=_ABOUT_A_CLUSTER)
+
+
+def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
+    """List the fields that the job sets and that are not built yet where an operator runs it."""
+    return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
 
 
 def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:

@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from labelplane_api.job import LabelingJob
@@ -69,6 +68,8 @@ class Actor:
             NameTaken: an object of somebody else bears a child's name.
             ApiError, ApiUnavailable: the API server refuses, or is away; acting again goes on where this stopped.
         """
+        # First: a job is held before it writes anything, and let go before what removed its results is taken away.
+        await self._hold(job.metadata, is_wanted=plan.finalizer)
         try:
             await self._have_children(job, self._wanted(job, plan))
         except NamespaceEnding:
@@ -77,8 +78,7 @@ class Actor:
             # The Secret goes too, and a job that waits for what cannot be made would hold the namespace for good.
             key = f"{job.metadata.namespace}/{job.metadata.name}"
             _log.warning("%s: its namespace is being deleted, so its results stay: nothing can remove them", key)
-            plan = replace(plan, finalizer=False)
-        await self._hold(job.metadata, is_wanted=plan.finalizer)
+            await self._hold(job.metadata, is_wanted=False)
         if plan.start is not None:
             await self._services.start(job, plan.start)
 
@@ -92,14 +92,15 @@ class Actor:
         held = self._cache.job((metadata.namespace, metadata.name))
         if held is None or is_wanted is None:
             return
-        finalizers = wanted_finalizers(metadata, is_held=is_wanted)
-        if finalizers == metadata.finalizers:
+        now = ObjectMeta.model_validate(held["metadata"])
+        finalizers = wanted_finalizers(now, is_held=is_wanted)
+        if now.uid != metadata.uid or finalizers == now.finalizers:
             return
-        # Somebody else's finalizer that came meanwhile must not be lost.
+        # Somebody else's finalizer that comes meanwhile must not be lost.
         version = held["metadata"]["resourceVersion"]
         change = {"metadata": {"finalizers": list(finalizers), "resourceVersion": version}}
         changed = await self._kube.merge(LABELING_JOB, metadata.namespace, metadata.name, change)
-        if is_being_deleted(metadata) and not finalizers:
+        if is_being_deleted(now) and not finalizers:
             self._cache.remove(LABELING_JOB, changed)  # that was all that held it
         else:
             self._cache.put(LABELING_JOB, changed)

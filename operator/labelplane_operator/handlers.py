@@ -62,14 +62,16 @@ class Watches:
 
     def _take(self, kind: Kind, event: Mapping[str, Any]) -> None:
         manifest = {"apiVersion": kind.api_version, "kind": kind.kind, **event["object"]}
+        is_news = True
         if event["type"] == "DELETED":
             self._cache.remove(kind, manifest)
         else:
-            self._cache.put(kind, manifest)
+            is_news = self._cache.put(kind, manifest)
         if event["type"] is None:
             self._listed(kind)
         key = job_key(manifest)
-        if key is not None:
+        # The echo of an own write tells nothing: its answer is in the cache already.
+        if is_news and key is not None:
             self._queue.add(key)
 
     def _listed(self, kind: Kind) -> None:

@@ -12,9 +12,9 @@ from labelplane_api.conditions import Condition, ConditionStatus, ConditionType,
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
-from labelplane_api.support import unsupported
+from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
-from labelplane_operator.history import current_round, is_finished, is_taken
+from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
 from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
@@ -157,7 +157,7 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported(job):
+    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
     wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:
@@ -297,6 +297,7 @@ def _keep_running(
         return Plan(status, requeue_after_seconds=_sooner((operation.not_before - now).total_seconds(), left))
     status = status.model_copy(update={"operation": operation.model_copy(update={"not_before": None})})
     status = _not_waiting(job, _progressing(job, status, operation, observed, now=now), now=now)
+    left = None if is_queued(status) else left
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)

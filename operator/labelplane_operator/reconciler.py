@@ -76,27 +76,27 @@ class Reconciler:
         try:
             job = validate_job(manifest)
         except SpecInvalidError as error:
-            plan = await self._refuse(key, manifest, error)
+            plan = await self._refuse(manifest, error)
         else:
-            plan = await self._pursue(key, manifest, job)
+            plan = await self._pursue(manifest, job)
         return plan.requeue_after_seconds
 
-    async def _pursue(self, key: JobKey, manifest: Object, job: LabelingJob) -> Plan:
+    async def _pursue(self, manifest: Object, job: LabelingJob) -> Plan:
         observed = await self._observer.observe(job)
         plan = make_plan(job, observed, installation=self._installation, now=self._now())
         await self._act(manifest, job, plan)
-        await self._settle(self._standing(key, manifest), plan)
+        await self._settle(self._standing(manifest), plan)
         # Only now the operation is not looked at again.
         self._count(job, observed)
         if plan.is_final:
             await self._services.forget(manifest["metadata"]["uid"])
         return plan
 
-    async def _refuse(self, key: JobKey, manifest: Object, error: SpecInvalidError) -> Plan:
+    async def _refuse(self, manifest: Object, error: SpecInvalidError) -> Plan:
         metadata = _metadata(manifest)
         plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
         await self._actor.clear(metadata, plan)
-        await self._settle(self._standing(key, manifest), plan)
+        await self._settle(self._standing(manifest), plan)
         return plan
 
     async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
@@ -109,12 +109,13 @@ class Reconciler:
             problem = Problem(Reason.CHILD_REFUSED, f"the API server refuses an object of this job: {error}")
         else:
             return
-        await self._settle(manifest, plan_when_blocked(job, plan, problem, now=self._now()))
+        await self._settle(self._standing(manifest), plan_when_blocked(job, plan, problem, now=self._now()))
         raise Blocked(problem.message)
 
-    def _standing(self, key: JobKey, manifest: Object) -> Object:
+    def _standing(self, manifest: Object) -> Object:
         """Return the object as acting on the plan has left it: its finalizers may be others, and so its version."""
-        standing = self._cache.job(key)
+        metadata = manifest["metadata"]
+        standing = self._cache.job((metadata["namespace"], metadata["name"]))
         return manifest if standing is None or _facts(standing) != _facts(manifest) else standing
 
     async def _settle(self, manifest: Object, plan: Plan) -> None:

@@ -21,12 +21,17 @@ LabelplaneError
 ├── InvalidInput
 │   ├── BadDataset           the data set cannot be listed as the job says; names file, line and column
 │   ├── BadRule              a rule cannot be compiled; names rule and field
-│   └── BadKnowledgeBase     a knowledge base cannot be read; names it, file and line
+│   ├── BadKnowledgeBase     a knowledge base cannot be read; names it, file and line
+│   └── BadTicket            a ticket for an item's content that was not signed here
 ├── ShardGivenUp             a block could not be voted on, time and again
 ├── PrefixTaken              another job has claimed the output prefix
 ├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
 ├── TooManyItemErrors        more items cannot be read than the job allows
-└── NotPrepared              a vote came before the data set was indexed
+├── NotPrepared              a vote came before the data set was indexed
+├── UnknownItem              the data set has no item of that name
+├── ItemGone                 an item's file is not there any more
+├── NotLeased                a task is not in the hands of who gives it back
+└── TicketExpired            a ticket has run out; another can be had
 ```
 
 All of them are the caller's to mend: none goes away by trying again.
@@ -43,6 +48,7 @@ __all__ = [
     "BadDataset",
     "BadKnowledgeBase",
     "BadRule",
+    "BadTicket",
     "DatasetChanged",
     "DuplicateVoteError",
     "EmptyVotesError",
@@ -51,13 +57,17 @@ __all__ = [
     "InvalidSettingError",
     "InvalidVotesError",
     "InvalidWeightError",
+    "ItemGone",
     "MissingColumnError",
+    "NotLeased",
     "NotPrepared",
     "NullVoteError",
     "PrefixTaken",
     "ShardGivenUp",
+    "TicketExpired",
     "TooManyItemErrors",
     "UnknownClassError",
+    "UnknownItem",
 ]
 
 
@@ -175,4 +185,38 @@ class NotPrepared(LabelplaneError):
     """Nothing can be voted on before Prepare has indexed the data set."""
 
     reason = "NotPrepared"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class BadTicket(InvalidInput):
+    """A ticket for an item's content was not signed by this job's service."""
+
+    reason = "BadTicket"
+
+
+class TicketExpired(LabelplaneError):
+    """A ticket for an item's content has run out; SignItem gives another."""
+
+    reason = "TicketExpired"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class UnknownItem(LabelplaneError):
+    """The data set has no item of that name."""
+
+    reason = "UnknownItem"
+    code = ErrorCode.NOT_FOUND
+
+
+class ItemGone(LabelplaneError):
+    """An item's file was there when the data set was indexed and is not any more."""
+
+    reason = "ItemGone"
+    code = ErrorCode.NOT_FOUND
+
+
+class NotLeased(LabelplaneError):
+    """A task was never handed to the person who gives it back."""
+
+    reason = "NotLeased"
     code = ErrorCode.FAILED_PRECONDITION

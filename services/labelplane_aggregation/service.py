@@ -2,7 +2,7 @@
 
 from labelplane_aggregation.aggregating import Aggregate
 from labelplane_aggregation.finalizing import Finalize
-from labelplane_aggregation.inbox import ReviewInbox
+from labelplane_aggregation.inbox import Desk, ReviewInbox
 from labelplane_aggregation.preparing import Prepare
 from labelplane_aggregation.requests import (
     AggregateRequest,
@@ -24,6 +24,7 @@ class AggregationService:
 
     def __init__(self, parts: ServiceParts) -> None:
         self.inbox = ReviewInbox(parts)
+        self.desk = Desk(parts, self.inbox)
         self._prepare = Prepare(parts)
         self._vote = Vote(parts, self.inbox)
         self._aggregate = Aggregate(parts)

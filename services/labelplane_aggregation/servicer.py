@@ -1,5 +1,6 @@
 """The gRPC side of aggregation: convert, start, convert."""
 
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -16,20 +17,29 @@ from labelplane_aggregation.converters import (
     review_request,
     vote_request,
 )
-from labelplane_aggregation.inbox import ReviewInbox
+from labelplane_aggregation.inbox import Desk, ReviewInbox
 from labelplane_aggregation.inbox.converters import incoming_votes, progress_to_proto, receipt_to_proto, tasks_to_proto
+from labelplane_aggregation.inbox.desk_converters import (
+    checked_annotator,
+    checked_text,
+    comment_from_proto,
+    comments_to_proto,
+    content_to_proto,
+    doubtful_to_proto,
+    handed_out_to_proto,
+    lease_wish,
+    limit_of,
+    person_to_proto,
+    shown_to_proto,
+)
 from labelplane_aggregation.service import AggregationService
 from labelplane_core.clock import Clock
-from labelplane_core.errors import InvalidInput
 from labelplane_core.operations import OperationRunner
 from labelplane_core.operations.converters import invocation_from_proto, operation_to_proto
 from labelplane_core.process import ServiceParts, service_name
 from labelplane_core.rpc import Registration
 
 __all__ = ["AggregationServicer", "ReviewInboxServicer", "register"]
-
-_MAX_PAGE = 1000
-_USUAL_PAGE = 200
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -95,35 +105,87 @@ class AggregationServicer(pb_grpc.AggregationServiceServicer):
 class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
     """Serves the people's side: tasks out, votes in."""
 
-    def __init__(self, inbox: ReviewInbox, clock: Clock) -> None:
+    def __init__(self, inbox: ReviewInbox, desk: Desk, clock: Clock) -> None:
         self._inbox = inbox
+        self._desk = desk
         self._clock = clock
 
     async def ListTasks(self, request: inbox_pb.ListTasksRequest, context: "Context") -> inbox_pb.ListTasksResponse:  # noqa: N802
         """Return a page of open tasks."""
-        if request.limit > _MAX_PAGE:
-            raise InvalidInput(f"limit must be at most {_MAX_PAGE}, got {request.limit}")
-        tasks, is_end = await self._inbox.open_tasks(after=request.after_number, limit=request.limit or _USUAL_PAGE)
+        limit = limit_of(request.limit, usual=200, most=1000)
+        tasks, is_end = await self._inbox.open_tasks(after=request.after_number, limit=limit)
         return tasks_to_proto(tasks, is_end=is_end)
 
     async def SubmitVotes(  # noqa: N802 - the RPC's name
         self, request: inbox_pb.SubmitVotesRequest, context: "Context"
     ) -> inbox_pb.SubmitVotesResponse:
         """Take votes in; they are durable when this returns."""
-        return receipt_to_proto(await self._inbox.submit(incoming_votes(request, now=self._clock.now())))
+        votes = incoming_votes(request, now=self._clock.now())
+        if request.leased:
+            return receipt_to_proto(await self._desk.submit(votes, [vote.lease_id for vote in request.votes]))
+        return receipt_to_proto(await self._inbox.submit(votes))
 
     async def GetProgress(  # noqa: N802 - the RPC's name
         self, request: inbox_pb.GetProgressRequest, context: "Context"
     ) -> inbox_pb.GetProgressResponse:
         """Return the counts."""
-        return progress_to_proto(await self._inbox.progress())
+        person = person_to_proto(await self._desk.person(request.annotator)) if request.annotator else None
+        return progress_to_proto(await self._inbox.progress(), person)
+
+    async def LeaseTask(self, request: inbox_pb.LeaseTaskRequest, context: "Context") -> inbox_pb.LeaseTaskResponse:  # noqa: N802
+        """Hand tasks out."""
+        wish = lease_wish(request)
+        return handed_out_to_proto(
+            await self._desk.lease(wish.annotator, count=wish.count, seconds=wish.seconds, holding=wish.holding)
+        )
+
+    async def SkipTask(self, request: inbox_pb.SkipTaskRequest, context: "Context") -> inbox_pb.SkipTaskResponse:  # noqa: N802
+        """Take a task back."""
+        reason = checked_text(request.reason, name="reason", least=0, most=1000)
+        annotator = checked_annotator(request.annotator)
+        await self._desk.skip(annotator, request.lease_id, reason=reason, is_undone=request.undo)
+        return inbox_pb.SkipTaskResponse()
+
+    async def Comment(self, request: inbox_pb.CommentRequest, context: "Context") -> inbox_pb.CommentResponse:  # noqa: N802
+        """Keep a remark."""
+        await self._desk.comment(comment_from_proto(request, now=self._clock.now()))
+        return inbox_pb.CommentResponse()
+
+    async def ListComments(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ListCommentsRequest, context: "Context"
+    ) -> inbox_pb.ListCommentsResponse:
+        """Return remarks."""
+        limit = limit_of(request.limit, usual=50, most=1000)
+        return comments_to_proto(await self._desk.comments(item_id=request.item_id, limit=limit))
+
+    async def SignItem(self, request: inbox_pb.SignItemRequest, context: "Context") -> inbox_pb.SignItemResponse:  # noqa: N802
+        """Return a text, or a ticket for content."""
+        return shown_to_proto(await self._desk.sign(request.item_id))
+
+    async def ReadItem(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ReadItemRequest, context: "Context"
+    ) -> AsyncIterator[inbox_pb.ReadItemResponse]:
+        """Stream an item's content."""
+        for piece in content_to_proto(await self._desk.content(request.content_ticket)):
+            yield piece
+
+    async def ListPeople(self, request: inbox_pb.ListPeopleRequest, context: "Context") -> inbox_pb.ListPeopleResponse:  # noqa: N802
+        """Return what everybody has done."""
+        return inbox_pb.ListPeopleResponse(people=map(person_to_proto, await self._desk.people()))
+
+    async def ListDoubtfulItems(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ListDoubtfulItemsRequest, context: "Context"
+    ) -> inbox_pb.ListDoubtfulItemsResponse:
+        """Return the least certain answers."""
+        limit = limit_of(request.limit, usual=20, most=200)
+        return doubtful_to_proto(await self._desk.doubtful(request.posteriors_ref, limit=limit))
 
 
 def register(parts: ServiceParts) -> list[Registration]:
     """Build the aggregation service and say what to serve."""
     service = AggregationService(parts)
     stages = AggregationServicer(service, parts.operations)
-    inbox = ReviewInboxServicer(service.inbox, parts.clock)
+    inbox = ReviewInboxServicer(service.inbox, service.desk, parts.clock)
     return [
         Registration(
             name=service_name(pb, "AggregationService"),

@@ -22,6 +22,7 @@ from labelplane_aggregation.sources import (
     KnowledgeBaseSpec,
     Known,
     Setting,
+    VoteSource,
     compile_rules,
     image_features,
     needed_files,
@@ -133,14 +134,10 @@ class SourceVoting:
         return _Bench(family, digest, {part.block: part.key for part in old if part.block is not None}, digests)
 
     async def _prepare(self, blocks: "_VoteBlocks", shards: Sequence[Shard]) -> None:
-        """Read the terms of knowledge bases that have to vote, so that what is wrong with them is told once."""
+        """Make families ready that have to vote, so that what is wrong with their data is told once."""
         for bench in blocks.benches:
-            if bench.family.source != KNOWLEDGE_BASES:
-                continue
             if not all([await blocks.has(bench, block) for shard in shards for block in shard.blocks]):
-                for member in bench.family.members:
-                    if isinstance(member, KnowledgeBase):
-                        await asyncio.to_thread(member.prepare)
+                await asyncio.to_thread(bench.family.prepare)
 
     async def _work(self, shards: Sequence[Shard], blocks: "_VoteBlocks") -> None:
         queue = MemoryQueue(self._parts.clock)
@@ -268,8 +265,8 @@ def _split(address: str) -> tuple[str, str]:
     return folder or ".", name
 
 
-def _check_names(rules: Sequence[object], bases: Sequence[KnowledgeBase]) -> None:
-    names = [str(getattr(rule, "name", "")) for rule in rules]
+def _check_names(rules: Sequence[VoteSource], bases: Sequence[VoteSource]) -> None:
+    names = [rule.name for rule in rules]
     for base in bases:
         if base.name in names:
             raise BadRule(base.name, "name", "a knowledge base has this name, too: rename one")

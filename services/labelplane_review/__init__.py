@@ -1,4 +1,4 @@
-"""What people and tools reach: connectors that bring a job's open tasks to annotators and their votes back.
+"""What people and tools reach: the review page (`web`), and connectors that bring tasks to annotators and votes back.
 
 They know the inbox of the aggregation service by its RPCs alone. Names load on first use.
 """

@@ -8,7 +8,7 @@ from typing import Any
 from labelplane.aggregation.v1 import review_inbox_pb2 as pb
 from labelplane.aggregation.v1 import review_inbox_pb2_grpc as pb_grpc
 
-__all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected"]
+__all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected", "task_from_proto"]
 
 CALL_SECONDS = 30.0
 PAGE = 500
@@ -66,7 +66,7 @@ class InboxClient:
             request = pb.ListTasksRequest(after_number=after, limit=PAGE)
             page = await self._stub.ListTasks(request, timeout=CALL_SECONDS)
             for task in page.tasks:
-                yield _task(task)
+                yield task_from_proto(task)
                 after = task.number
             if page.end or not page.tasks:
                 return
@@ -82,7 +82,8 @@ class InboxClient:
         return rejected
 
 
-def _task(message: pb.ReviewTask) -> OpenTask:
+def task_from_proto(message: pb.ReviewTask) -> OpenTask:
+    """Return a task as it came."""
     return OpenTask(
         number=message.number,
         item_id=message.item_id,

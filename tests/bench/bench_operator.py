@@ -7,11 +7,16 @@ runs it with the others.
 import argparse
 import json
 import os
+import ssl
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import datetime
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
 
@@ -56,11 +61,12 @@ def measure(folder: Path, *, jobs: int, idle_seconds: float) -> Object:
         server.make_namespace(NAMESPACE)
         with operator_process(server, folder / "operator", **times) as operator:
             assert operator.await_metric("labelplane_operator_is_leader", 1)
+            statuses = _FirstStatuses(server, jobs)
+            statuses.start()
             begun = time.monotonic()
             _create(server, jobs)
             created = time.monotonic()
-            _await_statuses(server, jobs)
-            told = time.monotonic()
+            statuses.join()
             _await_rest(operator)
             busy = _requests(operator)
             rest = _rest(operator, idle_seconds)
@@ -69,7 +75,7 @@ def measure(folder: Path, *, jobs: int, idle_seconds: float) -> Object:
     return {
         "jobs": jobs,
         "create_seconds": round(created - begun, 2),
-        "last_first_status_seconds_after_last_create": round(told - created, 2),
+        "last_first_status_seconds_after_last_create": round(max(0.0, statuses.last - created), 2),
         "requests_a_job": round(busy / jobs, 2),
         "memory_mib": round(memory, 1),
         **rest,
@@ -101,12 +107,37 @@ def _create(server: ApiServer, jobs: int) -> None:
         list(pool.map(create, range(_CREATORS)))
 
 
-def _await_statuses(server: ApiServer, jobs: int) -> None:
-    while True:
-        listed = server.get(jobs_path(NAMESPACE))["items"]
-        if sum(bool(each.get("status", {}).get("conditions")) for each in listed) == jobs:
-            return
-        time.sleep(0.25)
+class _FirstStatuses(threading.Thread):
+    """Watches for the first status of each job; a list of them all, over and over, would be work for the API server."""
+
+    def __init__(self, server: ApiServer, jobs: int) -> None:
+        super().__init__(daemon=True)
+        self._server = server
+        self._jobs = jobs
+        self.last = 0.0
+
+    def run(self) -> None:
+        told: set[str] = set()
+        while len(told) < self._jobs:
+            # A watch that ends is begun again, and then shows every job as it is.
+            for job in self._watched():
+                if job.get("status", {}).get("conditions"):
+                    told.add(job["metadata"]["name"])
+                if len(told) == self._jobs:
+                    break
+        self.last = time.monotonic()
+
+    def _watched(self) -> Iterator[Object]:
+        context = ssl.create_default_context(cafile=str(self._server.certificate))
+        with closing(HTTPSConnection("127.0.0.1", self._server.port, context=context)) as connection:
+            headers = {"Authorization": f"Bearer {self._server.token}"}
+            connection.request("GET", f"{jobs_path(NAMESPACE)}?watch=1&resourceVersion=0", headers=headers)
+            answer = connection.getresponse()
+            if answer.status != 200:
+                time.sleep(0.5)  # right after the CRD is established, its store is not open yet
+                return
+            while line := answer.readline():
+                yield json.loads(line)["object"]
 
 
 def _await_rest(operator: OperatorProcess) -> None:

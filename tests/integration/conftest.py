@@ -2,10 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import yaml
 from api_server import ApiServer, running_api_server
+from chromium import running_chromium
 
 from labelplane_api.crd import build_crd, crd_yaml
 
@@ -18,6 +20,13 @@ def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A Kubernetes API server without nodes and controllers."""
     with running_api_server(tmp_path_factory.mktemp("api-server")) as server:
         yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium, one a file of tests: Playwright holds the thread's event loop while it runs."""
+    with running_chromium() as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

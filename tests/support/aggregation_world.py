@@ -21,7 +21,7 @@ from labelplane.operation.v1 import operation_pb2
 from labelplane.operation.v1 import operation_pb2_grpc as operation_grpc
 from labelplane.task.v1 import task_pb2
 from labelplane_aggregation.servicer import register
-from labelplane_core.clock import SystemClock
+from labelplane_core.clock import Clock, SystemClock
 from labelplane_core.errors import StoreUnavailable
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import ServiceParts, operation_registration
@@ -169,8 +169,8 @@ class World:
     out: Path
     services: list[Service] = field(default_factory=list)
 
-    async def start(self, *, owner: str = "") -> Service:
-        """Start a process; another one may be running still, or be dead."""
+    async def start(self, *, owner: str = "", time: Clock | None = None) -> Service:
+        """Start a process; another one may be running still, or be dead. `time` is what leases and tickets go by."""
         store = FlakyStore(FolderStore(self.out))
         layout, clock = Layout(), SystemClock()
         settings = RunnerSettings(heartbeat_seconds=0.2, watch_poll_seconds=0.01, is_sole_owner=True)
@@ -182,7 +182,7 @@ class World:
             layout=layout,
             data=data,
             operations=runner,
-            clock=clock,
+            clock=time or clock,
             open_address=lambda uri: open_store(f"file://{self.data / uri}", readonly=True),
         )
         server = RpcServer(
@@ -247,6 +247,10 @@ def text_task(classes: Sequence[str] = CLASSES) -> task_pb2.Task:
     return task_pb2.Task(type="TextClassification", classes=classes)
 
 
+def image_task(classes: Sequence[str] = CLASSES) -> task_pb2.Task:
+    return task_pb2.Task(type="ImageClassification", classes=classes)
+
+
 def prepare(uid: str = "uid", *, task: task_pb2.Task | None = None, **dataset: Any) -> pb.StartPrepareRequest:
     return pb.StartPrepareRequest(
         invocation=invocation(f"job/prepare/{uid}"),
@@ -285,11 +289,10 @@ def aggregate(number: int, votes_ref: str, **extra: Any) -> pb.StartAggregateReq
 
 
 def review(number: int, selection_ref: str, **extra: Any) -> pb.StartReviewRequest:
-    fields: dict[str, Any] = {"votes_per_item": 2, "seed": 5} | extra
+    fields: dict[str, Any] = {"votes_per_item": 2, "seed": 5, "task": text_task()} | extra
     return pb.StartReviewRequest(
         invocation=invocation(f"job/{number}/review/1"),
         round=task_pb2.Round(number=number, attempt=1),
-        task=text_task(),
         index_ref="dataset/manifest.json",
         selection_ref=selection_ref,
         **fields,

@@ -3,7 +3,7 @@
 Each container runs its own command with the environment of its pod template: values from Secrets are read, files of
 mounted Secrets are written to a temporary folder, and port 50051 becomes a unix socket named after the Deployment, so
 that many jobs run side by side. What it reports to the API server is what a Deployment of one pod would: readyReplicas.
-A pod that waits for its queue, and those of Jobs, are made on the API server too.
+A pod that waits for its queue or for a Secret, and those of Jobs, are made on the API server too.
 """
 
 import os
@@ -21,7 +21,7 @@ from api_server import ApiError, ApiServer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from hollow_containers import CannotStart, HollowContainers
 from hollow_jobs import HollowJobs
-from hollow_pods import HollowPods
+from hollow_pods import HollowPods, waiting
 from real_parts import stop
 
 JOB_LABEL = "labelplane.io/job"
@@ -114,7 +114,7 @@ class HollowNode:
                 self._begin(name, deployment)
         for name, deployment in deployments.items():
             self._report(name, deployment)
-        self._remove_gated(deployments)
+        self._hide_running(deployments)
         self.jobs.sync(jobs)
 
     def _listed(self, group: str, plural: str) -> dict[str, Object]:
@@ -124,8 +124,7 @@ class HollowNode:
     def _begin(self, name: str, deployment: Object) -> None:
         template = deployment["spec"]["template"]
         if _QUEUE_LABEL in template["metadata"]["labels"] and not self.admits:
-            self._shown.make(_gated(name), template, gate=_GATE)
-            self._waiting.add(name)
+            self._show(name, template, gate=_GATE)
             return
         socket = self.folder / f"{name}.sock"
         socket.unlink(missing_ok=True)
@@ -135,19 +134,27 @@ class HollowNode:
         try:
             for number, container in enumerate(template["spec"]["containers"]):
                 processes.append(self._containers.start(name, number, container, template["spec"], **here))
-        except CannotStart:  # a kubelet tries again too
+        except CannotStart as error:  # a kubelet tries again too
             for process in processes:
                 stop(process)
+            self._show(name, template)
+            cannot = template["spec"]["containers"][len(processes)]
+            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=waiting(str(error)))
             return
         self._pods[name] = _Pod(processes, socket, deployment["metadata"]["generation"])
         self.started.append(name)
 
-    def _remove_gated(self, deployments: dict[str, Object]) -> None:
-        """Remove the pods that wait for their queue no longer."""
+    def _show(self, name: str, template: Object, *, gate: str = "") -> None:
+        """Let people see the pod of a Deployment, which runs only when nothing is wrong with it."""
+        self._shown.make(_waiting_pod(name), template, gate=gate)
+        self._waiting.add(name)
+
+    def _hide_running(self, deployments: dict[str, Object]) -> None:
+        """Remove the pods that wait no longer: what runs is told by its Deployment."""
         for name in tuple(self._waiting):
             is_wanted = name in deployments and deployments[name]["spec"]["replicas"]
             if name in self._pods or not is_wanted:
-                self._shown.remove(_gated(name))
+                self._shown.remove(_waiting_pod(name))
                 self._waiting.discard(name)
 
     def _end(self, name: str) -> None:
@@ -177,8 +184,8 @@ class HollowNode:
         return pod.is_ready
 
 
-def _gated(name: str) -> str:
-    return f"{name}-gated"
+def _waiting_pod(name: str) -> str:
+    return f"{name}-waiting"
 
 
 @contextmanager

@@ -36,10 +36,9 @@ class Cluster:
     operator: OperatorProcess
 
 
-def write_bucket(s3: S3Server, name: str, *, items: int = 150) -> str:
-    """Put the points into a bucket, and return its address."""
-    address = s3.make_bucket(name)
-    store = obstore.store.S3Store(
+def open_bucket(s3: S3Server, name: str) -> obstore.store.S3Store:
+    """Return a bucket to put files into."""
+    return obstore.store.S3Store(
         name,
         endpoint=s3.endpoint,
         access_key_id=ACCESS_KEY,
@@ -47,6 +46,12 @@ def write_bucket(s3: S3Server, name: str, *, items: int = 150) -> str:
         client_options={"allow_http": True},
         virtual_hosted_style_request=False,
     )
+
+
+def write_bucket(s3: S3Server, name: str, *, items: int = 150) -> str:
+    """Put the points into a bucket, and return its address."""
+    address = s3.make_bucket(name)
+    store = open_bucket(s3, name)
     with tempfile.TemporaryDirectory() as folder:
         write_points(Points.draw(items), Path(folder))
         for path in sorted(Path(folder).rglob("*")):

@@ -23,6 +23,7 @@ class VoteTableBuilder:
         *,
         item: str = "item",
         annotator: str = "ann",
+        source: str = "humans",
         answer: str = "cat",
         minute: int = 0,
         supersedes: str | None = None,
@@ -32,7 +33,7 @@ class VoteTableBuilder:
         row = {
             "vote_id": vote_id,
             "item_id": item,
-            "source": "humans",
+            "source": source,
             "annotator": annotator,
             "answer": answer,
             "weight": 1.0,

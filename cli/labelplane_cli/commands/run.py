@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from labelplane_cli.errors import BadUsage
 from labelplane_cli.terminal import output
 from labelplane_cli.trusting import TrustOption, package_names
 
 if TYPE_CHECKING:
     from labelplane_api.job import LabelingJob
     from labelplane_cli.embedded.addresses import RunAddresses
+    from labelplane_cli.embedded.front import FrontWish
 
 __all__ = ["run", "run_job"]
 
@@ -26,6 +28,15 @@ def run(
     replay: Annotated[
         int | None, typer.Option(metavar="ROUND", min=0, help="Run a finished round again and compare; writes nothing.")
     ] = None,
+    review: Annotated[
+        bool, typer.Option("--review", help="Serve the review page, on which people label in their browser.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="The page's port on 127.0.0.1, in place of a free one.")
+    ] = None,
+    no_browser: Annotated[
+        bool, typer.Option("--no-browser", help="Print the page's link and open no browser.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print the result alone.")] = False,
     trust: TrustOption = "",
 ) -> None:
@@ -47,13 +58,20 @@ def run(
         trusted_packages=trusted,
     )
     if replay is None:
-        run_job(manifests.job, addresses, quiet=quiet)
+        run_job(
+            manifests.job,
+            addresses,
+            quiet=quiet,
+            front=_front(manifests.job, is_wanted=review, port=port, no_browser=no_browser),
+        )
     else:
         _replay_round(addresses, replay)
 
 
-def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = False) -> "LabelingJob":
-    """Run a job to its end, show it, print how it ended and return it.
+def run_job(
+    job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = False, front: "FrontWish | None" = None
+) -> "LabelingJob":
+    """Run a job to its end, show it, print how it ended and return it; `front` says how to serve the review page.
 
     Raises:
         JobHasFailed: it cannot go on.
@@ -70,12 +88,33 @@ def run_job(job: "LabelingJob", addresses: "RunAddresses", *, quiet: bool = Fals
     console, clock = output(), SystemClock()
     try:
         with RunWatcher(console, clock, quiet=quiet) as watcher:
-            job = asyncio.run(play_until_told(job, addresses, clock=clock, watcher=watcher))
+            job = asyncio.run(play_until_told(job, addresses, clock=clock, watcher=watcher, front=front))
     except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         console.print("  Stopped. Nothing is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from stopped
     print_conclusion(console, job, addresses.store_uri)
     return job
+
+
+def _front(job: "LabelingJob", *, is_wanted: bool, port: int | None, no_browser: bool) -> "FrontWish | None":
+    """Return how to serve the review page, which a job whose votes come from it always has."""
+    from labelplane_api.sources import Connector
+    from labelplane_cli.embedded.front import FrontWish
+
+    humans = job.spec.sources.humans
+    if humans is None:
+        if is_wanted:
+            raise BadUsage("--review: the job asks no people: set spec.sources.humans.inbox")
+        return None
+    if not is_wanted and humans.connector is not Connector.INBOX:
+        return None
+    console = output()
+
+    def tell(address: str) -> None:
+        console.print(f"  Review page: {address}", soft_wrap=True, highlight=False)
+        console.print("  Ctrl-C is safe: run the same command again.")
+
+    return FrontWish(tell=tell, port=port, opens_browser=console.is_terminal and not no_browser)
 
 
 def _replay_round(addresses: "RunAddresses", number: int) -> None:

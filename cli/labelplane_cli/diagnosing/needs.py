@@ -97,6 +97,8 @@ _PACKAGES: Final = (
     _Package("grpcio-reflection", "grpc_reflection.v1alpha"),
     _Package("protobuf", "google.protobuf.message"),
     _Package("jinja2", "jinja2"),
+    _Package("markdown-it-py", "markdown_it"),
+    _Package("aiohttp", "aiohttp"),
     _Package("tenacity", "tenacity"),
     _Package("prometheus-client", "prometheus_client"),
     _Package("onnx", "onnx"),

@@ -10,6 +10,7 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.validation import validate_change
 from labelplane_cli.embedded.addresses import RunAddresses
 from labelplane_cli.embedded.connectors import running_connector
+from labelplane_cli.embedded.front import FrontWish, both, running_front
 from labelplane_cli.embedded.run_folder import RunFolder, RunState
 from labelplane_cli.embedded.runtime import EmbeddedReconciler, Watcher
 from labelplane_cli.embedded.services import running_services
@@ -23,12 +24,21 @@ INSTALLATION_ID = "embedded"
 """Every laptop is the same installation, so that a folder may be carried from one to another."""
 
 
-async def play(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher) -> LabelingJob:
+async def play(
+    job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher, front: FrontWish | None = None
+) -> LabelingJob:
     """Run a job until it is complete, has failed or is refused, going on where its folder stands; return it.
+
+    Args:
+        job: as it stands in its file.
+        addresses: where items and results lie.
+        clock: the time.
+        watcher: told of every plan.
+        front: how to serve the review page; None for none.
 
     Raises:
         RunIsLive: another live process runs the folder.
-        CliError: the folder cannot be written, or the job's state there is damaged.
+        CliError: the folder cannot be written, the job's state there is damaged, or the page's port is taken.
         SpecInvalidError: the job was changed in a way that a started job does not allow.
     """
     folder = RunFolder(addresses.folder)
@@ -39,6 +49,9 @@ async def play(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watch
         stores = addresses.open_stores()
         channel = await stack.enter_async_context(running_services(stores, address=address, clock=clock))
         await stack.enter_async_context(running_connector(job, stores, channel))
+        if front is not None:
+            page = running_front(front, job, folder=folder, channel=channel, clock=clock)
+            watcher = both(await stack.enter_async_context(page), watcher)
         reconciler = EmbeddedReconciler(
             folder,
             ServiceCalls(channel),
@@ -49,7 +62,9 @@ async def play(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watch
         return await reconciler.run(job)
 
 
-async def play_until_told(job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher) -> LabelingJob:
+async def play_until_told(
+    job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher, front: FrontWish | None = None
+) -> LabelingJob:
     """Do the same, and stop at a safe point on SIGTERM as on Ctrl-C.
 
     Raises:
@@ -59,7 +74,7 @@ async def play_until_told(job: LabelingJob, addresses: RunAddresses, *, clock: C
     assert playing is not None
     loop.add_signal_handler(signal.SIGTERM, playing.cancel)
     try:
-        return await play(job, addresses, clock=clock, watcher=watcher)
+        return await play(job, addresses, clock=clock, watcher=watcher, front=front)
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
 

@@ -33,7 +33,8 @@ _PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9_./-]*( [A-Za-z0-9_./-]+)*")
 _NO_TEXTS: Final = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
 _WIDTH: Final = 110
 _INDENT: Final = " " * 6
-_FEWEST_VOTES: Final = 300
+_VOTES_OF_A_REHEARSAL: Final = 3
+_FEWEST_ITEMS: Final = 100
 _MOST_UP: Final = 2
 
 
@@ -62,6 +63,7 @@ def job_text(found: Findings, *, name: str, file: Path, has_torch: bool) -> str:
         keep_trailing_newline=True,
     )
     environment.filters.update(scalar=_scalar, sequence=_sequence, line=one_line)
+    per_item = _VOTES_OF_A_REHEARSAL if found.truth_field else 1
     text = environment.get_template("labelingjob.yaml.j2").render(
         found=found,
         name=name,
@@ -71,7 +73,9 @@ def job_text(found: Findings, *, name: str, file: Path, has_torch: bool) -> str:
         **_encoders(found.task, has_torch=has_torch),
         what="image" if found.task is TaskType.IMAGE_CLASSIFICATION else "text",
         batch=min(100, max(20, found.n_items // 10)),
-        votes=min(3 * found.n_items, max(_FEWEST_VOTES, 3 * found.n_items // 4)),
+        per_item="three" if per_item > 1 else "one",
+        most_votes=per_item * found.n_items,
+        votes=per_item * min(found.n_items, max(_FEWEST_ITEMS, found.n_items // 4)),
     )
     check_supported(parse_job(text, source=file.name))
     return text

@@ -9,7 +9,7 @@ from labelplane_aggregation.inbox.ledger import OpenTask
 from labelplane_aggregation.inbox.votes import IncomingVote
 from labelplane_core.errors import InvalidInput
 
-__all__ = ["incoming_votes", "progress_to_proto", "receipt_to_proto", "tasks_to_proto"]
+__all__ = ["incoming_votes", "progress_to_proto", "receipt_to_proto", "task_to_proto", "tasks_to_proto"]
 
 _MAX_VOTES = 10_000
 _MAX_ORIGIN = 1024
@@ -24,7 +24,7 @@ def incoming_votes(message: pb.SubmitVotesRequest, *, now: datetime) -> list[Inc
 
 def tasks_to_proto(tasks: Sequence[tuple[OpenTask, int]], *, is_end: bool) -> pb.ListTasksResponse:
     """Return the message for a page of tasks, each with the votes it still wants."""
-    return pb.ListTasksResponse(tasks=[_task(task, missing) for task, missing in tasks], end=is_end)
+    return pb.ListTasksResponse(tasks=[task_to_proto(task, missing) for task, missing in tasks], end=is_end)
 
 
 def receipt_to_proto(receipt: Receipt) -> pb.SubmitVotesResponse:
@@ -39,9 +39,11 @@ def receipt_to_proto(receipt: Receipt) -> pb.SubmitVotesResponse:
     )
 
 
-def progress_to_proto(progress: Progress) -> pb.GetProgressResponse:
-    """Return the message for the counts."""
+def progress_to_proto(progress: Progress, person: pb.Person | None = None) -> pb.GetProgressResponse:
+    """Return the message for the counts, those of one person with them."""
     return pb.GetProgressResponse(
+        person=person,
+        tasks=progress.tasks,
         tasks_open=progress.tasks_open,
         votes_missing=progress.votes_missing,
         votes_pending=progress.votes_pending,
@@ -50,7 +52,8 @@ def progress_to_proto(progress: Progress) -> pb.GetProgressResponse:
     )
 
 
-def _task(task: OpenTask, missing: int) -> pb.ReviewTask:
+def task_to_proto(task: OpenTask, missing: int) -> pb.ReviewTask:
+    """Return the message for a task that wants `missing` votes more."""
     return pb.ReviewTask(
         number=task.number,
         item_id=task.item_id,

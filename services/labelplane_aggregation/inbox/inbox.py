@@ -1,8 +1,9 @@
 """The inbox: it acknowledges a vote only when the store has it."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -10,14 +11,19 @@ import pyarrow as pa
 from labelplane_aggregation.errors import NotPrepared
 from labelplane_aggregation.inbox.journal import Entry, Journal
 from labelplane_aggregation.inbox.ledger import Ledger, OpenTask
-from labelplane_aggregation.inbox.tasks import TaskBook
-from labelplane_aggregation.inbox.votes import IncomingVote, SetAside, aside_key, checked
+from labelplane_aggregation.inbox.tasks import Items, TaskBook
+from labelplane_aggregation.inbox.trail import Record, Trail
+from labelplane_aggregation.inbox.votes import IncomingVote, SetAside, aside_key, checked, vote_key
 from labelplane_aggregation.requests import Task
 from labelplane_core.errors import AlreadyExists
 from labelplane_core.process import ServiceParts
 from labelplane_core.tables import TablePart
 
-__all__ = ["Progress", "Receipt", "ReviewInbox"]
+__all__ = ["Guard", "Progress", "Receipt", "ReviewInbox"]
+
+Guard = Callable[[IncomingVote, IncomingVote | None, Ledger], Entry]
+"""Says of a vote whether it may count: the vote, perhaps mended, or the same set aside. Also given are the vote that it
+supersedes, when that has come so lately that the ledger does not know it yet, and the ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,7 @@ class Progress:
     votes_pending: int = 0
     votes: int = 0
     votes_set_aside: int = 0
+    tasks: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -59,11 +66,14 @@ class ReviewInbox:
 
     def __init__(self, parts: ServiceParts) -> None:
         self._journal = Journal(parts.store, parts.layout)
-        self._book = TaskBook(parts.store, parts.layout)
+        self.book = TaskBook(parts.store, parts.layout)
         self._ledger = Ledger()
         self._next = 0
         self._drained = 0
+        self._skips: list[Record] = []
+        self._audit = Trail(parts.store, parts.layout.review_audit, tell=self._take_in_deed)
         self._undrained: list[Entry] = []
+        self._pending = 0
         self._waiting: _Group | None = None
         self._in_flight: dict[str, _Group] = {}
         self._lock = asyncio.Lock()
@@ -72,19 +82,24 @@ class ReviewInbox:
 
     # -- calls of connectors --------------------------------------------------------------------------------------
 
-    async def submit(self, votes: Sequence[IncomingVote]) -> Receipt:
+    async def submit(self, votes: Sequence[IncomingVote], *, guard: Guard | None = None) -> Receipt:
         """Take votes in and return when they are durable.
+
+        Args:
+            votes: as they came.
+            guard: asked about every vote that is new and could count.
 
         Raises:
             NotPrepared: the data set is not indexed yet.
             StoreError: the votes may not be durable; send them again.
         """
         await self._ready()
-        task = await self._book.task()
+        task = await self.book.task()
         if task is None:
             raise NotPrepared("the data set is not indexed yet: send the votes again when Prepare has finished")
-        items = await self._book.item_ids()
-        receipt, groups = self._sort_in([checked(vote, items=items, task=task) for vote in votes])
+        items = await self._items()
+        entries = [checked(vote, items=items.ids, task=task) for vote in votes]
+        receipt, groups = self._sort_in(entries if guard is None else self._guarded(entries, guard))
         for group in groups:
             await asyncio.shield(group.done)
         return receipt
@@ -102,10 +117,23 @@ class ReviewInbox:
         return Progress(
             tasks_open=ledger.tasks_open,
             votes_missing=ledger.votes_missing,
-            votes_pending=sum(isinstance(entry, IncomingVote) for entry in self._undrained),
+            votes_pending=self._pending,
             votes=ledger.votes,
             votes_set_aside=ledger.set_aside,
+            tasks=ledger.tasks,
         )
+
+    async def ledger(self) -> Ledger:
+        """Return what is known now; another object may take its place at any later call."""
+        await self._ready()
+        return self._ledger
+
+    async def skip(self, number: int, annotator: str, *, reason: str, is_undone: bool, at: datetime) -> None:
+        """Note durably that a person has skipped a task, or has taken that back."""
+        await self._ready()
+        did = "unskip" if is_undone else "skip"
+        record = {"did": did, "task": number, "annotator": annotator, "reason": reason, "time": at.isoformat()}
+        await self._audit.append(record)
 
     # -- calls of stages ------------------------------------------------------------------------------------------
 
@@ -119,9 +147,9 @@ class ReviewInbox:
             await self._catch_up()
             if self._drained != await self._journal.drained_until():
                 await self._load()  # another process has drained since
-            if any(isinstance(entry, IncomingVote) for entry in self._undrained):
+            if self._pending:
                 await self._journal.drain(self._next, self._undrained)
-                self._undrained, self._drained = [], self._next
+                self._undrained, self._pending, self._drained = [], 0, self._next
             return await self._journal.drained_keys(), self._ledger.set_aside
 
     async def describe(self, key: str) -> TablePart:
@@ -131,12 +159,12 @@ class ReviewInbox:
     async def open_round(self, task: Task, tasks: Sequence[OpenTask]) -> None:
         """Ask people about new tasks."""
         await self._ready()
-        await self._book.set_task(task)
+        await self.book.set_task(task)
         self._ledger.add_tasks(tasks)
 
     async def prepared(self, task: Task) -> None:
         """Take in what the job asks, as soon as the data set is indexed."""
-        await self._book.set_task(task)
+        await self.book.set_task(task)
 
     # -- durability -----------------------------------------------------------------------------------------------
 
@@ -159,6 +187,25 @@ class ReviewInbox:
                 groups[id(group)] = group
         asides = tuple(entry for entry in entries if isinstance(entry, SetAside))
         return Receipt(accepted, duplicates, asides), list(groups.values())
+
+    def _guarded(self, entries: Sequence[Entry], guard: Guard) -> list[Entry]:
+        """Return the entries as the guard lets them; what is known already, or is on its way, has been let."""
+        let: list[Entry] = []
+        fresh: dict[str, IncomingVote] = {}
+        for entry in entries:
+            is_open = isinstance(entry, IncomingVote) and entry.key not in self._in_flight
+            if isinstance(entry, IncomingVote) and is_open and not self._ledger.has(entry):
+                before = fresh.get(entry.supersedes) or self._on_its_way(entry.supersedes)
+                entry = guard(entry, before, self._ledger)  # noqa: PLW2901 - the entry as it is let
+            if isinstance(entry, IncomingVote):
+                fresh[entry.vote_id] = entry
+            let.append(entry)
+        return let
+
+    def _on_its_way(self, vote_id: str) -> IncomingVote | None:
+        group = self._in_flight.get(vote_key(vote_id))
+        entries = group.entries if group is not None else ()
+        return next((each for each in entries if isinstance(each, IncomingVote) and each.vote_id == vote_id), None)
 
     def _waiting_group(self) -> _Group:
         if self._waiting is None:
@@ -200,7 +247,17 @@ class ReviewInbox:
     def _take_in(self, batch: Sequence[Entry]) -> None:
         new = [entry for entry in batch if self._ledger.add(entry)]
         self._undrained.extend(new)
+        self._pending += sum(isinstance(entry, IncomingVote) for entry in new)
         self._next += 1
+
+    def _take_in_deed(self, deed: Record) -> None:
+        self._skips.append(deed)
+        _add_skip(self._ledger, deed)
+
+    async def _items(self) -> Items:
+        items = await self.book.items()
+        self._ledger.people.know(items.gold)
+        return items
 
     # -- start ----------------------------------------------------------------------------------------------------
 
@@ -212,18 +269,37 @@ class ReviewInbox:
 
     async def _load(self) -> None:
         ledger = Ledger()
-        drained = await self._journal.drained_votes()
-        names = ("vote_id", "item_id", "annotator", "supersedes", "retracted")
-        for vote_id, item_id, annotator, supersedes, is_retracted in _rows(drained, names):
-            ledger.add_vote(
-                vote_id, item_id=item_id, annotator=annotator, supersedes=supersedes or "", is_retracted=is_retracted
-            )
+        if await self.book.task() is not None:
+            ledger.people.know((await self.book.items()).gold)
+        _add_drained(ledger, await self._journal.drained_votes())
         for row in _rows(await self._journal.drained_asides(), ("origin", "item_id", "annotator", "answer")):
             ledger.add_aside(aside_key(*row))
-        ledger.add_tasks(await self._book.open_tasks())
-        self._ledger, self._undrained = ledger, []
+        ledger.add_tasks(await self.book.open_tasks())
+        await self._audit.load()
+        for deed in self._skips:
+            _add_skip(ledger, deed)
+        self._ledger, self._undrained, self._pending = ledger, [], 0
         self._drained = self._next = await self._journal.drained_until()
         await self._catch_up()
+
+
+def _add_drained(ledger: Ledger, votes: pa.Table) -> None:
+    names = ("vote_id", "item_id", "annotator", "answer", "supersedes", "retracted", "time", "lead_time_seconds")
+    for vote_id, item_id, annotator, answer, supersedes, is_retracted, time, seconds in _rows(votes, names):
+        is_new = ledger.add_vote(
+            vote_id,
+            item_id=item_id,
+            annotator=annotator,
+            answer=answer,
+            supersedes=supersedes or "",
+            is_retracted=is_retracted,
+        )
+        if is_new:
+            ledger.people.seen(annotator, at=time, seconds=seconds or 0.0)
+
+
+def _add_skip(ledger: Ledger, deed: Record) -> None:
+    ledger.add_skip(deed["task"], deed["annotator"], is_undone=deed["did"] == "unskip")
 
 
 def _rows(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

@@ -1,10 +1,13 @@
 """What is known of tasks and votes at one moment: plain memory, rebuilt from the store at every start."""
 
-from bisect import bisect_right
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from bisect import bisect_left, bisect_right, insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
+from typing import NamedTuple
 
+from labelplane_aggregation.inbox.people import People
 from labelplane_aggregation.inbox.votes import IncomingVote, SetAside
 
 __all__ = ["Ledger", "OpenTask"]
@@ -24,23 +27,39 @@ class OpenTask:
     suggestion_confidence: float
 
 
+class _Known(NamedTuple):
+    """What is remembered of a vote."""
+
+    item_id: str
+    annotator: str
+    answer: str
+    is_retraction: bool
+
+
 class Ledger:
-    """Counts votes and open tasks. A task is open until as many different annotators have answered as it wants."""
+    """Counts votes and open tasks.
+
+    A task is open until as many different annotators have answered as it wants; one who has skipped it counts as one
+    who has answered.
+    """
 
     def __init__(self) -> None:
-        self._item_of: dict[str, tuple[str, str]] = {}
+        self.people = People()
+        self._known: dict[str, _Known] = {}
         self._superseded: set[str] = set()
-        self._live: dict[str, Counter[str]] = defaultdict(Counter)
+        self._live: dict[str, dict[str, list[str]]] = defaultdict(dict)
+        self._skips: dict[int, set[str]] = {}
         self._asides: set[str] = set()
         self._tasks: dict[int, OpenTask] = {}
         self._numbers_of: dict[str, list[int]] = defaultdict(list)
         self._missing: dict[int, int] = {}
-        self._open: list[int] | None = None
+        self._votes_missing = 0
+        self._open: list[int] = []
 
     @property
     def votes(self) -> int:
         """How many votes have come in, each id once."""
-        return len(self._item_of)
+        return len(self._known)
 
     @property
     def set_aside(self) -> int:
@@ -50,16 +69,33 @@ class Ledger:
     @property
     def votes_missing(self) -> int:
         """How many votes the open tasks want."""
-        return sum(self._missing.values())
+        return self._votes_missing
 
     @property
     def tasks_open(self) -> int:
         """How many tasks want votes."""
         return len(self._missing)
 
+    @property
+    def tasks(self) -> int:
+        """How many tasks there have been."""
+        return len(self._tasks)
+
+    # -- votes ----------------------------------------------------------------------------------------------------
+
     def has(self, entry: IncomingVote | SetAside) -> bool:
         """Whether this vote has come in, or was set aside, before."""
-        return entry.key in self._asides if isinstance(entry, SetAside) else entry.vote_id in self._item_of
+        return entry.key in self._asides if isinstance(entry, SetAside) else entry.vote_id in self._known
+
+    def author_of(self, vote_id: str) -> tuple[str, str] | None:
+        """Return a vote's item and annotator, None when no such vote has come in."""
+        known = self._known.get(vote_id)
+        return None if known is None else (known.item_id, known.annotator)
+
+    def live_vote(self, item_id: str, annotator: str) -> str:
+        """Return the id of an annotator's vote on an item that counts, empty when there is none."""
+        votes = self._live[item_id].get(annotator) if item_id in self._live else None
+        return votes[-1] if votes else ""
 
     def add_aside(self, key: str) -> bool:
         """Note a vote that was set aside; return whether it is new."""
@@ -71,26 +107,35 @@ class Ledger:
         """Note one entry of the journal; return whether it is new."""
         if isinstance(entry, SetAside):
             return self.add_aside(entry.key)
-        return self.add_vote(
+        is_new = self.add_vote(
             entry.vote_id,
             item_id=entry.item_id,
             annotator=entry.annotator,
+            answer=entry.answer,
             supersedes=entry.supersedes,
             is_retracted=entry.retracted,
         )
+        if is_new:
+            self.people.seen(entry.annotator, at=entry.time, seconds=entry.lead_time_seconds)
+        return is_new
 
-    def add_vote(self, vote_id: str, *, item_id: str, annotator: str, supersedes: str, is_retracted: bool) -> bool:
+    def add_vote(
+        self, vote_id: str, *, item_id: str, annotator: str, answer: str, supersedes: str, is_retracted: bool
+    ) -> bool:
         """Note a vote; return whether it is new. Votes may come in any order, an edit before what it edits."""
-        if vote_id in self._item_of:
+        if vote_id in self._known:
             return False
-        self._item_of[vote_id] = (item_id, "" if is_retracted else annotator)
+        self._known[vote_id] = _Known(item_id, annotator, answer, is_retracted)
         if supersedes and supersedes not in self._superseded:
             self._superseded.add(supersedes)
             self._end_vote(supersedes)
         if not is_retracted and vote_id not in self._superseded:
-            self._live[item_id][annotator] += 1
+            self._live[item_id].setdefault(annotator, []).append(vote_id)
+            self.people.begin(annotator, item_id, answer)
         self._recount(item_id)
         return True
+
+    # -- tasks ----------------------------------------------------------------------------------------------------
 
     def add_tasks(self, tasks: Iterable[OpenTask]) -> None:
         """Note tasks; one of a number that is known takes its place."""
@@ -100,27 +145,73 @@ class Ledger:
             self._tasks[task.number] = task
             self._recount(task.item_id)
 
+    def add_skip(self, number: int, annotator: str, *, is_undone: bool = False) -> None:
+        """Note that a person has skipped a task, or has taken that back."""
+        skippers = self._skips.setdefault(number, set())
+        if (annotator in skippers) is not is_undone:
+            return
+        (skippers.remove if is_undone else skippers.add)(annotator)
+        self.people.skipped(annotator, by=-1 if is_undone else 1)
+        if number in self._tasks:
+            self._recount(self._tasks[number].item_id)
+
+    def task(self, number: int) -> OpenTask:
+        """Return a task that there is, open or not."""
+        return self._tasks[number]
+
+    def find_task(self, number: int) -> OpenTask | None:
+        """Return a task, open or not; None when there is none of that number."""
+        return self._tasks.get(number)
+
+    def wants_votes(self, number: int) -> bool:
+        """Whether a task is open."""
+        return number in self._missing
+
+    def missing(self, number: int) -> int:
+        """Return how many votes a task wants still."""
+        return self._missing.get(number, 0)
+
+    def may_answer(self, task: OpenTask, annotator: str) -> bool:
+        """Whether a person has neither answered a task's item nor skipped the task."""
+        has_answered = annotator in self._live.get(task.item_id, ())
+        return not has_answered and annotator not in self._skips.get(task.number, ())
+
+    def each_open(self, *, after: int = -1) -> Iterator[tuple[OpenTask, int]]:
+        """Yield the open tasks with a higher number than `after`, each with the votes it still wants."""
+        for place in range(bisect_right(self._open, after), len(self._open)):
+            number = self._open[place]
+            yield self._tasks[number], self._missing[number]
+
     def open_tasks(self, *, after: int, limit: int) -> Sequence[tuple[OpenTask, int]]:
         """Return up to `limit` open tasks with a higher number than `after`, each with the votes it still wants."""
-        if self._open is None:
-            self._open = sorted(self._missing)
-        start = bisect_right(self._open, after)
-        return [(self._tasks[number], self._missing[number]) for number in self._open[start : start + limit]]
+        return list(islice(self.each_open(after=after), limit))
 
     def _end_vote(self, vote_id: str) -> None:
         """Let a vote count no more that another has taken the place of."""
-        item_id, annotator = self._item_of.get(vote_id, ("", ""))
-        if annotator:
-            self._live[item_id][annotator] -= 1
-            self._live[item_id] += Counter()  # drops annotators without a vote
-            self._recount(item_id)
+        known = self._known.get(vote_id)
+        if known is None or known.is_retraction:
+            return
+        votes = self._live[known.item_id][known.annotator]
+        votes.remove(vote_id)
+        if not votes:
+            del self._live[known.item_id][known.annotator]
+        self.people.end(known.annotator, known.item_id, known.answer)
+        self._recount(known.item_id)
 
     def _recount(self, item_id: str) -> None:
-        answered = len(self._live[item_id]) if item_id in self._live else 0
+        answered = self._live[item_id].keys() if item_id in self._live else set()
         for number in self._numbers_of.get(item_id, ()):
-            missing = self._tasks[number].votes_wanted - answered
-            if missing > 0:
-                self._open = self._open if number in self._missing else None
-                self._missing[number] = missing
-            elif self._missing.pop(number, None) is not None:
-                self._open = None
+            settled = len(answered | self._skips[number]) if number in self._skips else len(answered)
+            self._set_missing(number, max(0, self._tasks[number].votes_wanted - settled))
+
+    def _set_missing(self, number: int, missing: int) -> None:
+        """Keep the numbers of the open tasks in order, and how many votes they want together."""
+        before = self._missing.get(number, 0)
+        self._votes_missing += missing - before
+        if missing:
+            self._missing[number] = missing
+            if not before:
+                insort(self._open, number)
+        elif before:
+            del self._missing[number]
+            del self._open[bisect_left(self._open, number)]

@@ -1,9 +1,12 @@
 """What people are asked, as it lies in the store: the task, the items, and every round's tasks."""
 
 import json
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+from typing import Self
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from labelplane_aggregation.inbox.ledger import OpenTask
 from labelplane_aggregation.requests import Task
@@ -13,9 +16,33 @@ from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, TASKS, TablePart
 from labelplane_core.tasks import task_kind
 
-__all__ = ["TaskBook", "latest_task_keys", "open_tasks_of"]
+__all__ = ["Items", "TaskBook", "latest_task_keys", "open_tasks_of"]
 
 _FORM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """All items of a data set: their ids, where their content is, and the classes that are known."""
+
+    ids: Container[str]
+    gold: Mapping[str, str]
+    places: pa.Table
+
+    @classmethod
+    def of(cls, index: pa.Table) -> Self:
+        """Return the items of rows of `INDEX`."""
+        known = index.filter(pc.is_valid(index.column("gold"))).select(["item_id", "gold"]).to_pydict()
+        gold = dict(zip(known["item_id"], known["gold"], strict=True))
+        ids = frozenset(index.column("item_id").to_pylist())
+        return cls(ids, gold, index.select(["item_id", "uri", "text"]))
+
+    def place(self, item_id: str) -> tuple[str, str] | None:
+        """Return an item's key in the data set and its text, one of them empty; None when there is no such item."""
+        row = pc.index(self.places.column("item_id"), item_id).as_py()
+        if row < 0:
+            return None
+        return self.places.column("uri")[row].as_py() or "", self.places.column("text")[row].as_py() or ""
 
 
 class TaskBook:
@@ -26,7 +53,7 @@ class TaskBook:
         self._layout = layout
         self._tables = TableStore(store)
         self._task: Task | None = None
-        self._item_ids: Container[str] | None = None
+        self._items: Items | None = None
 
     async def task(self) -> Task | None:
         """Return what is asked of every item, None before Prepare has finished."""
@@ -42,12 +69,11 @@ class TaskBook:
         await self._store.put(self._layout.review_state, json.dumps(state, ensure_ascii=False).encode())
         self._task = task
 
-    async def item_ids(self) -> Container[str]:
-        """Return the ids of all items."""
-        if self._item_ids is None:
-            index = await self._tables.read(self._layout.index_manifest, INDEX)
-            self._item_ids = frozenset(index.column("item_id").to_pylist())
-        return self._item_ids
+    async def items(self) -> Items:
+        """Return all items."""
+        if self._items is None:
+            self._items = Items.of(await self._tables.read(self._layout.index_manifest, INDEX))
+        return self._items
 
     async def open_tasks(self) -> list[OpenTask]:
         """Return all tasks of all rounds, answered or not."""

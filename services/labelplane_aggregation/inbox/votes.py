@@ -22,6 +22,7 @@ __all__ = [
     "checked",
     "from_lines",
     "to_lines",
+    "vote_key",
     "votes_table",
 ]
 
@@ -53,7 +54,7 @@ class IncomingVote:
     @property
     def key(self) -> str:
         """What makes two votes the same one: the id."""
-        return f"vote {self.vote_id}"
+        return vote_key(self.vote_id)
 
     def to_record(self) -> dict[str, Any]:
         """Return the vote as JSON values."""
@@ -82,6 +83,11 @@ class SetAside:
     def origin(self) -> str:
         """Where the vote came from, its id included."""
         return f"{self.vote.origin or SOURCE} (vote {self.vote.vote_id})"
+
+
+def vote_key(vote_id: str) -> str:
+    """Return the key of a vote, from its id."""
+    return f"vote {vote_id}"
 
 
 def aside_key(origin: str, item_id: str, annotator: str, answer: str) -> str:

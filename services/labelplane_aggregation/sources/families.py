@@ -12,8 +12,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from labelplane_aggregation.sources.block import BoolArray, ItemBlock
-from labelplane_aggregation.sources.knowledge_bases import KnowledgeBase
-from labelplane_aggregation.sources.rules import Rule
 from labelplane_aggregation.sources.source import Ballots, VoteSource
 from labelplane_core.tables import VOTES
 
@@ -49,8 +47,13 @@ class Family:
     """
 
     source: str
-    members: tuple[Rule, ...] | tuple[KnowledgeBase, ...]
+    members: tuple[VoteSource, ...]
     classes: tuple[str, ...]
+
+    def prepare(self) -> None:
+        """Make all members ready to vote."""
+        for member in self.members:
+            member.prepare()
 
     @property
     def digests(self) -> dict[str, str]:
@@ -60,7 +63,7 @@ class Family:
     @property
     def reads_pixels(self) -> bool:
         """Whether images have to be decoded."""
-        return any(isinstance(member, Rule) and member.reads_pixels for member in self.members)
+        return any(member.reads_pixels for member in self.members)
 
     def digest(self, index_digest: str) -> str:
         """Return the digest of all votes of the family on an index: the same exactly when they are."""

@@ -71,6 +71,11 @@ class KnowledgeBase:
         """Knowledge bases have none of their own."""
         return 0
 
+    @property
+    def reads_pixels(self) -> bool:
+        """Knowledge bases look into texts alone."""
+        return False
+
     @cached_property
     def digest(self) -> str:
         """Changes with the terms, the way they are matched and the classes."""

@@ -92,6 +92,9 @@ class Rule:
         words = [FORM, type(spec.condition).__name__, asdict(spec), code]
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
+    def prepare(self) -> None:
+        """Do nothing: a rule is compiled when it is made."""
+
     def vote(self, block: ItemBlock) -> Ballots:
         """Vote on the items of a block."""
         holds = self._condition.holds(block)

@@ -43,6 +43,20 @@ class VoteSource(Protocol):
         """Hexadecimal; the same exactly when the votes on the same items are."""
         ...
 
+    @property
+    def priority(self) -> int:
+        """Of two sources that disagree on an item, the higher votes alone."""
+        ...
+
+    @property
+    def reads_pixels(self) -> bool:
+        """Whether it votes on what is measured of images, so that they have to be decoded."""
+        ...
+
+    def prepare(self) -> None:
+        """Make ready to vote, once; may take seconds, and tells what is wrong with the source's own data."""
+        ...
+
     def vote(self, block: ItemBlock) -> Ballots:
         """Vote on the items of a block; pure, and safe in a thread."""
         ...

@@ -102,8 +102,13 @@ class Layout:
 
     @property
     def review_state(self) -> str:
-        """What was drained, leased, skipped and signed."""
+        """What people are asked."""
         return self._key("review", "state.json")
+
+    @property
+    def review_key(self) -> str:
+        """The key with which leases and tickets are signed."""
+        return self._key("review", "signing.key")
 
     def review_comments(self, sequence: int) -> str:
         """Return the key of one batch of people's comments."""

@@ -2,7 +2,7 @@
 
 from labelplane_core.tasks.classification import ClassificationKind
 from labelplane_core.tasks.images import ImageClassification
-from labelplane_core.tasks.kind import DecodedItem, Modality, TaskKind
+from labelplane_core.tasks.kind import DecodedItem, Modality, Presentation, TaskKind
 from labelplane_core.tasks.registry import TASK_KINDS, task_kind
 from labelplane_core.tasks.texts import TextClassification
 
@@ -12,6 +12,7 @@ __all__ = [
     "DecodedItem",
     "ImageClassification",
     "Modality",
+    "Presentation",
     "TaskKind",
     "TextClassification",
     "task_kind",

@@ -10,7 +10,7 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from labelplane_core.errors import CorruptItem, EmptyItem, ItemTooLarge, UnsupportedFormat
 from labelplane_core.tasks.classification import ClassificationKind
-from labelplane_core.tasks.kind import Modality
+from labelplane_core.tasks.kind import Modality, Presentation
 
 __all__ = ["ImageClassification", "decode_image"]
 
@@ -19,6 +19,13 @@ MAX_IMAGE_PIXELS = 50_000_000
 """As much as a 50-megapixel camera gives; decoded at most 200 MB. What claims more is refused before it is decoded."""
 
 _FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
+_SHOWN_AS_THEY_ARE = {
+    "PNG": "image/png",
+    "JPEG": "image/jpeg",
+    "GIF": "image/gif",
+    "BMP": "image/bmp",
+    "WEBP": "image/webp",
+}
 _WHITE = (255, 255, 255, 255)
 
 
@@ -42,6 +49,28 @@ class ImageClassification(ClassificationKind):
         buffer = io.BytesIO()
         image.save(buffer, "PNG")
         return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+    def present(self, raw: bytes | str) -> Presentation:
+        """Return the file as it is where browsers know its format, and as PNG otherwise; its header is checked."""
+        data = raw.encode() if isinstance(raw, str) else raw
+        media_type = _media_type(data)
+        if media_type is not None:
+            return Presentation(media_type, data)
+        buffer = io.BytesIO()
+        decode_image(data).save(buffer, "PNG")
+        return Presentation("image/png", buffer.getvalue())
+
+
+def _media_type(data: bytes) -> str | None:
+    """Return what browsers call the format of a file, from its first bytes; None for one that they do not know."""
+    if len(data) > MAX_IMAGE_BYTES:
+        return None
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
+            _check_pixels(image)
+            return _SHOWN_AS_THEY_ARE.get(image.format or "")
+    except (OSError, ItemTooLarge, Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return None  # decoding it says what is wrong
 
 
 def decode_image(raw: bytes | str) -> Image.Image:

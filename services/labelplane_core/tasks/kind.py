@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-__all__ = ["DecodedItem", "Modality", "TaskKind"]
+__all__ = ["DecodedItem", "Modality", "Presentation", "TaskKind"]
 
 DecodedItem = npt.NDArray[np.uint8] | str
 """An item as algorithms see it: an image of shape (height, width, 3), or a text."""
@@ -24,6 +25,14 @@ class Modality(StrEnum):
     VIDEO = "video"
 
 
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """An item's content as every browser shows it."""
+
+    media_type: str
+    data: bytes
+
+
 class TaskKind(ABC):
     """What an item, an answer and a vote are, and how answers become labels, for one `task.type`.
 
@@ -32,7 +41,8 @@ class TaskKind(ABC):
     posteriors back into an answer for every item. A unit is the item itself in classification; it would be a matched
     box in detection and a span or token in token classification.
 
-    All methods are pure and synchronous; a caller on an event loop runs `decode` and `thumbnail` in a thread.
+    All methods are pure and synchronous; a caller on an event loop runs `decode`, `thumbnail` and `present` in a
+    thread.
     """
 
     type_name: ClassVar[str]
@@ -66,6 +76,13 @@ class TaskKind(ABC):
 
         That is a `data:` URI of a PNG of at most `size` pixels a side for an image, and an escaped snippet of at most
         `size` characters for a text. `BadItem` as `decode`.
+        """
+
+    @abstractmethod
+    def present(self, raw: bytes | str) -> Presentation:
+        """Return an item whole, as people are shown it, in its own format where browsers know it.
+
+        `BadItem` as `decode`.
         """
 
     @abstractmethod

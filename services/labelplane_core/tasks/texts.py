@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from labelplane_core.errors import CorruptItem, EmptyItem, ItemTooLarge
 from labelplane_core.tasks.classification import ClassificationKind
-from labelplane_core.tasks.kind import Modality
+from labelplane_core.tasks.kind import Modality, Presentation
 
 __all__ = ["TextClassification", "decode_text"]
 
@@ -27,6 +27,10 @@ class TextClassification(ClassificationKind):
         """Return the text's first `size` characters on one line, escaped for HTML; an ellipsis marks a cut."""
         line = " ".join(decode_text(raw).split())
         return html.escape(line if len(line) <= size else f"{line[: size - 1]}…")
+
+    def present(self, raw: bytes | str) -> Presentation:
+        """Return the text as UTF-8."""
+        return Presentation("text/plain; charset=utf-8", decode_text(raw).encode())
 
 
 def decode_text(raw: bytes | str) -> str:

@@ -15,10 +15,20 @@ from aggregation_world import (
     vote_stage,
     write_scores,
 )
+from vote_tables import make_votes
 
 from labelplane.aggregation.v1 import aggregation_pb2 as pb
 from labelplane.task.v1 import task_pb2
-from labelplane_core.tables import INDEX, LABELS, POSTERIORS, RELIABILITIES, RULE_DIAGNOSTICS, VOTES, TableManifest
+from labelplane_core.tables import (
+    INDEX,
+    LABELS,
+    POSTERIORS,
+    RELIABILITIES,
+    RULE_DIAGNOSTICS,
+    VOTES,
+    TableManifest,
+    write_table,
+)
 
 ROWS = [
     ("a", "the cat purrs", ""),
@@ -156,6 +166,7 @@ async def test_each_rule_is_measured(world: World) -> None:
     assert figures["rule_coverage"] == pytest.approx(5 / 6)
     assert figures["rule_conflict"] == pytest.approx(1 / 6)
     assert figures["silent_rules"] == 1
+    assert "gate_accuracy" in figures  # nobody has voted, so rules are all there is to measure
     reliabilities = await service.tables.read(aggregated.results["reliabilities"], RELIABILITIES)
     assert {row["annotator"]: row["source"] for row in reliabilities.to_pylist()} == {
         "cats": "rules",
@@ -310,3 +321,32 @@ async def test_rules_of_images_vote_by_what_is_measured(world: World) -> None:
     operation = await service.run("StartVote", request)
 
     assert [row[0] for row in await rows_of(service, operation.results["votes"])] == ["x/1.png", "x/2.png"]
+
+
+async def test_votes_of_an_unchanged_rule_are_copied_from_the_part_before(world: World) -> None:
+    service = await prepared(world)
+    first = await voted(service, knowledge_bases=[])
+    key = source_parts(world, first.results["votes"])[0]
+    marked = make_votes().vote("copied", item="d", annotator="cats", answer="cat", source="rules").build()
+    (world.out / key).write_bytes(write_table(marked, VOTES, key=key))
+
+    changed = pb.Rule(name="dogs", label="dog", regex="dog")
+    second = await voted(service, 1, first.results["votes"], rules=[CAT, changed], knowledge_bases=[])
+
+    rows = await rows_of(service, second.results["votes"])
+    assert [row for row in rows if row[1] == "cats"] == [("d", "cats", "cat", 1.0)]
+    assert [row[0] for row in rows if row[1] == "dogs"] == ["b", "c", "h"]
+
+
+async def test_votes_of_other_sources_are_kept_and_are_not_peoples(world: World) -> None:
+    service = await prepared(world)
+    model = make_votes().vote("m1", item="a", annotator="student", answer="cat", source="student").build()
+    before = await service.tables.write_table(
+        model, VOTES, part_key="votes/student/00000001.parquet", manifest_key="votes/student/manifest.json"
+    )
+    await service.submit(vote("v1", "b", "ann", "dog"))
+
+    operation = await voted(service, 1, before, rules=[], knowledge_bases=[])
+
+    assert operation.figures["people_votes"] == 1
+    assert [row[1] for row in await rows_of(service, operation.results["votes"])] == ["student", "ann"]

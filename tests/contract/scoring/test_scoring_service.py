@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 from scoring_job import CLASSES, write_colour_model, write_scoring_job
 from served import Served, served
+from vote_tables import make_votes
 
 from labelplane.operation.v1 import operation_pb2 as operation
 from labelplane.scoring.v1 import scoring_pb2 as pb
 from labelplane.scoring.v1 import scoring_pb2_grpc as pb_grpc
 from labelplane.task.v1 import task_pb2 as task
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import SCORES, SELECTION, to_matrix
+from labelplane_core.tables import SCORES, SELECTION, VOTES, to_matrix
 from labelplane_scoring.servicer import register
 
 TASK = task.Task(type="ImageClassification", classes=CLASSES)
@@ -132,6 +133,20 @@ async def test_item_is_never_asked_twice_however_many_rounds(service: Served) ->
     ids = await chosen_ids(service, done)
     assert len(ids) == len(set(ids)) == 54
     assert seen == [9, 9, 9, 9, 9, 9, 0, 0]
+
+
+async def test_items_that_people_voted_on_are_not_asked_about_and_those_of_rules_are(service: Served) -> None:
+    index_ref, scores_ref = await scored(service)
+    votes = make_votes()
+    for row in range(54):
+        who = {"annotator": "cat-rule", "source": "rules"} if row % 2 else {"annotator": "ann"}
+        votes = votes.vote(f"v{row}", item=f"item-{row:03d}", answer="red", **who)
+    votes_ref = await TableStore(service.parts.store).write_table(
+        votes.build(), VOTES, part_key="votes/all.parquet", manifest_key="votes/all.json"
+    )
+    request = select_request(index_ref, scores_ref=scores_ref, batch_size=54, votes_ref=votes_ref)
+    done = await selected(service, request)
+    assert sorted(await chosen_ids(service, done)) == [f"item-{row:03d}" for row in range(1, 54, 2)]
 
 
 @pytest.mark.parametrize("strategy", ["KCenter", "Random"])

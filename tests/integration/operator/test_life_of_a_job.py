@@ -7,7 +7,16 @@ from typing import Any
 
 import pytest
 from api_server import ApiError
-from points_on_cluster import Cluster, condition, is_true, jobs_path, point_job, wait_for
+from points_on_cluster import (
+    SECRET,
+    Cluster,
+    condition,
+    is_true,
+    jobs_path,
+    make_storage_secret,
+    point_job,
+    wait_for,
+)
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
@@ -129,3 +138,16 @@ def test_an_object_of_somebody_else_that_bears_a_childs_name_is_left_alone_and_n
     assert cluster.server.get(f"{path}/points")["spec"]["selector"] == {"app": "web"}
     cluster.server.delete(f"{path}/points")
     _wait(cluster, is_true("DatasetReady"))
+
+
+def test_a_missing_secret_is_named_and_the_job_goes_on_when_it_is_there(cluster: Cluster) -> None:
+    path = f"/api/v1/namespaces/{cluster.namespace}/secrets"
+    cluster.server.delete(f"{path}/{SECRET}")
+    _apply(cluster)
+
+    stuck = _wait(cluster, lambda job: condition(job, "Progressing").get("reason") == "MissingSecret")
+
+    assert f"there is no Secret {SECRET}: create it" in condition(stuck, "Progressing")["message"]
+    make_storage_secret(cluster.server, cluster.namespace)
+    ready = _wait(cluster, is_true("DatasetReady"))
+    assert condition(ready, "Progressing")["status"] == "True"

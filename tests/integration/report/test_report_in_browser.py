@@ -1,8 +1,5 @@
 """The page in a real browser: Chromium without a head, by Playwright."""
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Self
 
@@ -13,8 +10,6 @@ from report_example import example_report
 from labelplane_report import render_html
 
 pytestmark = pytest.mark.browser
-
-NAMES = ("chromium", "chromium-browser", "google-chrome")
 
 # Every text outside a canvas with its colour and what lies behind it, blended; [ratio, class, text] for each.
 CONTRASTS = """() => {
@@ -53,24 +48,6 @@ COLOURS = """(canvas) => {
   for (let i = 0; i < data.length; i += 4) if (data[i + 3] === 255) seen.add(data.slice(i, i + 3).join(" "));
   return [...seen];
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    path = next((found for name in NAMES if (found := shutil.which(name))), None)
-    if path is None:
-        reason = "needs Chromium, as the Debian package chromium has it"
-        if os.environ.get("LABELPLANE_REQUIRE_PARTS") == "1":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    # The sandbox of Chromium does not work for root, as containers often run.
-    arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield running
-        running.close()
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,6 @@ NOT_BUILT = [
         "spec.sources.humans.labelStudio",
         id="Label Studio",
     ),
-    pytest.param(JOB.having(HUMANS, {"inbox": {}}), "spec.sources.humans.inbox", id="the review page"),
     pytest.param(
         JOB.having("spec.sources.rules", [RULE, {"name": "all", "configMap": {"name": "team"}}]),
         "spec.sources.rules[1].configMap",

@@ -86,7 +86,7 @@ def test_images_outside_the_class_folders_are_what_people_label(run: CommandLine
     assert "2 files lie in no folder" in ended.out
     assert (job.spec.dataset.truth_field, job.spec.dataset.gold_field) == (None, "folder")
     assert job.spec.sources.humans is not None
-    assert job.spec.sources.humans.connector is Connector.FILES
+    assert job.spec.sources.humans.connector is Connector.INBOX
 
 
 def test_a_flat_folder_gets_placeholders_and_the_output_says_where_to_write_classes(run: CommandLine) -> None:
@@ -97,6 +97,27 @@ def test_a_flat_folder_gets_placeholders_and_the_output_says_where_to_write_clas
     assert "classes:" in text[int(where) - 1]
     assert "PLACEHOLDERS" in text[int(where) - 2]
     assert job_in("flat.labelingjob.yaml").spec.dataset.gold_field is None
+
+
+def test_given_classes_are_asked_of_people_on_the_review_page(run: CommandLine) -> None:
+    ended = run("init", make_classes("pets", "one", "two"), "--classes", " cat, dog,cat ,")
+    job = job_in("pets.labelingjob.yaml")
+    assert "your classes: cat dog" in ended.out
+    assert ended.out.splitlines()[-1].split()[1:] == ["labelplane", "run", "pets.labelingjob.yaml", "--review"]
+    assert job.spec.task.classes == ("cat", "dog")
+    assert job.spec.dataset.truth_field is None
+    humans = job.spec.sources.humans
+    assert humans is not None
+    assert (humans.connector, humans.votes_per_item) == (Connector.INBOX, 1)
+    assert job.spec.budget.votes == 8
+
+
+@pytest.mark.parametrize("classes", ["cat", ",", "cat,cat", f"a,{'x' * 200}"])
+def test_given_classes_that_are_none_are_refused(run: CommandLine, classes: str) -> None:
+    ended = run("init", make_files("flat", "a.png"), "--classes", classes)
+    assert ended.code == 2
+    assert "give 2 to 1,000 names with commas between" in ended.err
+    assert not Path("flat.labelingjob.yaml").exists()
 
 
 def test_folder_names_can_be_ignored(run: CommandLine) -> None:

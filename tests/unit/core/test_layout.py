@@ -28,6 +28,7 @@ from labelplane_core.storage import Layout
         pytest.param(lambda at: at.review_inbox(5), "review/inbox/00000005.jsonl", id="inbox"),
         pytest.param(lambda at: at.review_inbox_folder, "review/inbox", id="whole inbox"),
         pytest.param(lambda at: at.review_state, "review/state.json", id="review state"),
+        pytest.param(lambda at: at.review_key, "review/signing.key", id="key of leases"),
         pytest.param(lambda at: at.review_comments(1), "review/comments/00000001.jsonl", id="comments"),
         pytest.param(lambda at: at.review_audit(1), "review/audit/00000001.jsonl", id="audit"),
         pytest.param(lambda at: at.round_folder(3), "rounds/0003", id="round"),

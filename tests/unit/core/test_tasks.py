@@ -325,3 +325,44 @@ def test_decoding_changes_nothing_outside() -> None:
     IMAGES.decode(encoded(Image.fromarray(make_pixels())))
 
     assert bound() == before
+
+
+@pytest.mark.parametrize(
+    ("form", "media_type"),
+    [
+        pytest.param("PNG", "image/png", id="png"),
+        pytest.param("JPEG", "image/jpeg", id="jpeg"),
+        pytest.param("GIF", "image/gif", id="gif"),
+        pytest.param("WEBP", "image/webp", id="webp"),
+        pytest.param("BMP", "image/bmp", id="bmp"),
+    ],
+)
+def test_image_that_browsers_know_is_presented_as_it_is(form: str, media_type: str) -> None:
+    raw = encoded(Image.fromarray(make_pixels()), form)
+    presented = IMAGES.present(raw)
+    assert (presented.media_type, presented.data) == (media_type, raw)
+
+
+@pytest.mark.parametrize("form", ["TIFF", "PPM"])
+def test_image_that_browsers_do_not_know_is_presented_as_png(form: str) -> None:
+    presented = IMAGES.present(encoded(Image.fromarray(make_pixels()), form))
+    assert presented.media_type == "image/png"
+    assert np.array_equal(IMAGES.decode(presented.data), make_pixels())
+
+
+@pytest.mark.parametrize(
+    ("raw", "error"),
+    [
+        pytest.param(b"", EmptyItem, id="empty"),
+        pytest.param(b"<svg xmlns='http://www.w3.org/2000/svg'/>", UnsupportedFormat, id="what could run"),
+        pytest.param(claiming_png(100_000, 100_000), ItemTooLarge, id="a bomb"),
+    ],
+)
+def test_what_is_no_image_is_not_presented(raw: bytes, error: type[BadItem]) -> None:
+    with pytest.raises(error):
+        IMAGES.present(raw)
+
+
+def test_text_is_presented_as_text_whatever_it_says() -> None:
+    presented = TEXTS.present("<script>ü")
+    assert (presented.media_type, presented.data) == ("text/plain; charset=utf-8", "<script>ü".encode())

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from job_builder import JobBuilder, make_job
-from planned_world import START, PlannedWorld
+from planned_world import CLUSTER, START, PlannedWorld
 
 from labelplane_api.conditions import find_condition, is_true
 from labelplane_api.status import LabelingJobStatus, Stage
@@ -290,6 +290,14 @@ def test_unbuilt_field_is_refused_by_name_and_nothing_starts() -> None:
     assert (status, reason) == ("False", "NotSupported")
     assert message.startswith("not supported yet: spec.task.type")
     assert world.started == []
+
+
+def test_review_page_is_refused_on_clusters_alone() -> None:
+    job = make_job().having("spec.sources.humans", {"inbox": {}}).build()
+    on_cluster, on_laptop = PlannedWorld(job, installation=CLUSTER), PlannedWorld(job)
+    on_cluster.step()
+    assert condition(on_cluster, "Accepted")[2] == "not supported yet: spec.sources.humans.inbox"
+    assert on_laptop.step().start is not None
 
 
 def test_planning_again_after_losing_any_answer_gives_the_same_plan() -> None:

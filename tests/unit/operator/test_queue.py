@@ -1,11 +1,14 @@
 """A job whose pods wait until their queue admits them."""
 
+from dataclasses import replace
+
 from job_builder import make_cluster_job
 from planned_world import CLUSTER, START, PlannedWorld
 
 from labelplane_api.conditions import ConditionType
 from labelplane_api.status import Stage
 from labelplane_operator.observed import Observed, OperationState, OperationView, Problem
+from labelplane_operator.plan import AWAITING_SECONDS
 from labelplane_operator.policies.deadlines import worked_seconds
 
 JOB = make_cluster_job().having("spec.scheduling", {"queueName": "team-a"}).with_run(active_deadline_seconds=600)
@@ -41,6 +44,18 @@ def test_waiting_for_the_queue_is_no_work() -> None:
 
     assert worked_seconds(world.job.status, now=world.now) == worked < 60
     assert len([each for each in world.events if each.reason == "NotAdmitted"]) == 1
+
+
+def test_job_in_a_queue_is_not_looked_at_by_its_standing_clock() -> None:
+    world = queued()
+    running = world.job.status.operation
+    assert running is not None
+    world.step(Observed(operation=OperationView(running.request_id, OperationState.RUNNING, started=START)))
+    world.wait(500)
+
+    plan = world.step(replace(WAITS, awaits_pods=True))
+
+    assert plan.requeue_after_seconds == AWAITING_SECONDS
 
 
 def test_job_goes_on_by_itself_once_it_is_admitted_and_its_clock_too() -> None:

@@ -5,14 +5,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from source_cases import CLASSES, TEXTS, block, rule
 
-from labelplane_aggregation.sources import Family, GazetteerSpec, KnowledgeBase, KnowledgeBaseSpec, Known
+from labelplane_aggregation.sources import (
+    Ballots,
+    Family,
+    GazetteerSpec,
+    ItemBlock,
+    KnowledgeBase,
+    KnowledgeBaseSpec,
+    Known,
+    VoteSource,
+)
 from labelplane_core.tables import KNOWLEDGE_BASES, RULES, VOTES, current_votes, table_digest
 
 ITEMS = block("a cat eats", "an oat plant", "a cat plant", "nothing")
 
 
-def family(*members: object) -> Family:
-    return Family(RULES, members, CLASSES)  # type: ignore[arg-type]
+def family(*members: VoteSource) -> Family:
+    return Family(RULES, members, CLASSES)
 
 
 def said(votes: object) -> list[tuple[str, str, str]]:
@@ -82,9 +91,12 @@ def test_only_rules_that_changed_vote_again() -> None:
     changed = rule("nothing", name="plant", label="plant")
 
     class Silent:
-        name, digest, priority = CAT.name, CAT.digest, 0
+        name, digest, priority, reads_pixels = CAT.name, CAT.digest, 0, False
 
-        def vote(self, block: object) -> None:
+        def prepare(self) -> None:
+            raise AssertionError("it has nothing to do")
+
+        def vote(self, block: ItemBlock) -> Ballots:
             raise AssertionError("it has voted before")
 
     votes = family(Silent(), changed).vote(ITEMS, number=0, known=known)

@@ -140,6 +140,7 @@ class Vote(_message.Message):
     SUPERSEDES_FIELD_NUMBER: _builtins.int
     RETRACTED_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
     vote_id: _builtins.str
     """vote_id makes the vote known for good. 1 to 128 characters."""
     item_id: _builtins.str
@@ -162,6 +163,8 @@ class Vote(_message.Message):
     """origin says where this vote came from, for messages: a file and line. Empty: the request's origin. At most 1,024
     characters.
     """
+    lease_id: _builtins.str
+    """lease_id is the lease under which the vote was given. Looked at when the request is leased."""
     @_builtins.property
     def time(self) -> _timestamp_pb2.Timestamp:
         """time is when the annotator answered. Absent: when it came in."""
@@ -180,10 +183,11 @@ class Vote(_message.Message):
         supersedes: _builtins.str = ...,
         retracted: _builtins.bool = ...,
         origin: _builtins.str = ...,
+        lease_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "item_id", b"item_id", "lead_time_seconds", b"lead_time_seconds", "origin", b"origin", "retracted", b"retracted", "suggestion_shown", b"suggestion_shown", "supersedes", b"supersedes", "time", b"time", "vote_id", b"vote_id", "weight", b"weight"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "item_id", b"item_id", "lead_time_seconds", b"lead_time_seconds", "lease_id", b"lease_id", "origin", b"origin", "retracted", b"retracted", "suggestion_shown", b"suggestion_shown", "supersedes", b"supersedes", "time", b"time", "vote_id", b"vote_id", "weight", b"weight"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -197,8 +201,14 @@ class SubmitVotesRequest(_message.Message):
 
     VOTES_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
+    LEASED_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """origin says where the votes came from, for messages: a file's name, a connector's name."""
+    leased: _builtins.bool
+    """leased says that the votes are of people who were handed their tasks: a vote counts when its lease is of its
+    annotator and item and has not run out, or when its task still wants votes; and it supersedes votes of its own
+    annotator and item alone.
+    """
     @_builtins.property
     def votes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vote]:
         """votes are at most 10,000."""
@@ -208,10 +218,11 @@ class SubmitVotesRequest(_message.Message):
         *,
         votes: _abc.Iterable[Global___Vote] | None = ...,
         origin: _builtins.str = ...,
+        leased: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["origin", b"origin", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leased", b"leased", "origin", b"origin", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -229,7 +240,9 @@ class VoteSetAside(_message.Message):
     vote_id: _builtins.str
     """vote_id is the vote's id."""
     reason: _builtins.str
-    """reason is a constant: "UnknownItem", "UnknownClass", "BadVote"."""
+    """reason is a constant: "UnknownItem", "UnknownClass", "BadVote"; of leased votes also "NotLeased", "LeaseExpired"
+    and "NotYours".
+    """
     message: _builtins.str
     """message says what was wrong and where."""
     def __init__(
@@ -285,12 +298,17 @@ class GetProgressRequest(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """annotator asks for the counts of this person besides. Empty: of nobody."""
     def __init__(
         self,
+        *,
+        annotator: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -307,6 +325,8 @@ class GetProgressResponse(_message.Message):
     VOTES_PENDING_FIELD_NUMBER: _builtins.int
     VOTES_FIELD_NUMBER: _builtins.int
     VOTES_SET_ASIDE_FIELD_NUMBER: _builtins.int
+    TASKS_FIELD_NUMBER: _builtins.int
+    PERSON_FIELD_NUMBER: _builtins.int
     tasks_open: _builtins.int
     """tasks_open is how many tasks still want votes."""
     votes_missing: _builtins.int
@@ -317,6 +337,12 @@ class GetProgressResponse(_message.Message):
     """votes is how many votes have come in altogether."""
     votes_set_aside: _builtins.int
     """votes_set_aside is how many votes could not count."""
+    tasks: _builtins.int
+    """tasks is how many tasks there have been."""
+    @_builtins.property
+    def person(self) -> Global___Person:
+        """person counts for the annotator whom the request names. Absent when it names none."""
+
     def __init__(
         self,
         *,
@@ -325,11 +351,634 @@ class GetProgressResponse(_message.Message):
         votes_pending: _builtins.int = ...,
         votes: _builtins.int = ...,
         votes_set_aside: _builtins.int = ...,
+        tasks: _builtins.int = ...,
+        person: Global___Person | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["tasks_open", b"tasks_open", "votes", b"votes", "votes_missing", b"votes_missing", "votes_pending", b"votes_pending", "votes_set_aside", b"votes_set_aside"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "tasks", b"tasks", "tasks_open", b"tasks_open", "votes", b"votes", "votes_missing", b"votes_missing", "votes_pending", b"votes_pending", "votes_set_aside", b"votes_set_aside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProgressResponse: _TypeAlias = GetProgressResponse  # noqa: Y015
+
+@_typing.final
+class LeasedTask(_message.Message):
+    """LeasedTask is a task in one person's hands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASK_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    EXPIRES_FIELD_NUMBER: _builtins.int
+    CONTENT_TICKET_FIELD_NUMBER: _builtins.int
+    lease_id: _builtins.str
+    """lease_id stands for the lease. It is signed: it holds over a restart of the service."""
+    content_ticket: _builtins.str
+    """content_ticket is what ReadItem takes. Empty for texts."""
+    @_builtins.property
+    def task(self) -> Global___ReviewTask:
+        """task is the question. Its text is filled for texts; for other items content_ticket is."""
+
+    @_builtins.property
+    def expires(self) -> _timestamp_pb2.Timestamp:
+        """expires is when others may get the task."""
+
+    def __init__(
+        self,
+        *,
+        task: Global___ReviewTask | None = ...,
+        lease_id: _builtins.str = ...,
+        expires: _timestamp_pb2.Timestamp | None = ...,
+        content_ticket: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires", b"expires", "task", b"task"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_ticket", b"content_ticket", "expires", b"expires", "lease_id", b"lease_id", "task", b"task"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeasedTask: _TypeAlias = LeasedTask  # noqa: Y015
+
+@_typing.final
+class LeaseTaskRequest(_message.Message):
+    """LeaseTaskRequest asks for tasks for one person."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    LEASE_SECONDS_FIELD_NUMBER: _builtins.int
+    HOLDING_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """annotator is who gets them. 1 to 253 characters."""
+    count: _builtins.int
+    """count is how many tasks to hand out at most. 0 hands out none and renews what is held; at most 100."""
+    lease_seconds: _builtins.int
+    """lease_seconds is how long they are held. 10 to 86,400; 0 means 600."""
+    @_builtins.property
+    def holding(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """holding are the leases that the person holds still. They are renewed, and their tasks not handed out again; all
+        other leases of the person are given back. At most 100.
+        """
+
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        count: _builtins.int = ...,
+        lease_seconds: _builtins.int = ...,
+        holding: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "count", b"count", "holding", b"holding", "lease_seconds", b"lease_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseTaskRequest: _TypeAlias = LeaseTaskRequest  # noqa: Y015
+
+@_typing.final
+class LeaseTaskResponse(_message.Message):
+    """LeaseTaskResponse hands out tasks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TASKS_FIELD_NUMBER: _builtins.int
+    RENEWED_FIELD_NUMBER: _builtins.int
+    LOST_FIELD_NUMBER: _builtins.int
+    WAITING_FOR_OTHERS_FIELD_NUMBER: _builtins.int
+    waiting_for_others: _builtins.int
+    """waiting_for_others is how many tasks want votes still that this person cannot give: answered, skipped, or in other
+    people's hands.
+    """
+    @_builtins.property
+    def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeasedTask]:
+        """tasks are new, in the order in which they are to be answered."""
+
+    @_builtins.property
+    def renewed(self) -> _containers.RepeatedCompositeFieldContainer[Global___RenewedLease]:
+        """renewed are leases of `holding`, held on; each with its new lease_id."""
+
+    @_builtins.property
+    def lost(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """lost are leases of `holding` that cannot be held on: the task has its votes, or they were never this person's."""
+
+    def __init__(
+        self,
+        *,
+        tasks: _abc.Iterable[Global___LeasedTask] | None = ...,
+        renewed: _abc.Iterable[Global___RenewedLease] | None = ...,
+        lost: _abc.Iterable[_builtins.str] | None = ...,
+        waiting_for_others: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["lost", b"lost", "renewed", b"renewed", "tasks", b"tasks", "waiting_for_others", b"waiting_for_others"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LeaseTaskResponse: _TypeAlias = LeaseTaskResponse  # noqa: Y015
+
+@_typing.final
+class RenewedLease(_message.Message):
+    """RenewedLease is a lease that goes on."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    EXPIRES_FIELD_NUMBER: _builtins.int
+    before: _builtins.str
+    """before is the lease_id that the request gave."""
+    lease_id: _builtins.str
+    """lease_id takes its place."""
+    @_builtins.property
+    def expires(self) -> _timestamp_pb2.Timestamp:
+        """expires is when others may get the task."""
+
+    def __init__(
+        self,
+        *,
+        before: _builtins.str = ...,
+        lease_id: _builtins.str = ...,
+        expires: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires", b"expires"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before", b"before", "expires", b"expires", "lease_id", b"lease_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewedLease: _TypeAlias = RenewedLease  # noqa: Y015
+
+@_typing.final
+class SkipTaskRequest(_message.Message):
+    """SkipTaskRequest gives a task back."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    LEASE_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    UNDO_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """annotator is who gives it back."""
+    lease_id: _builtins.str
+    """lease_id is the lease of the task."""
+    reason: _builtins.str
+    """reason says why, for the person who runs the job. At most 1,000 characters; may be empty."""
+    undo: _builtins.bool
+    """undo takes an earlier skip of the same task back, and holds the task again."""
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        lease_id: _builtins.str = ...,
+        reason: _builtins.str = ...,
+        undo: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "lease_id", b"lease_id", "reason", b"reason", "undo", b"undo"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkipTaskRequest: _TypeAlias = SkipTaskRequest  # noqa: Y015
+
+@_typing.final
+class SkipTaskResponse(_message.Message):
+    """SkipTaskResponse says that the skip is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SkipTaskResponse: _TypeAlias = SkipTaskResponse  # noqa: Y015
+
+@_typing.final
+class CommentRequest(_message.Message):
+    """CommentRequest carries a remark."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMENT_ID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    comment_id: _builtins.str
+    """comment_id makes the remark known for good. 1 to 128 characters."""
+    annotator: _builtins.str
+    """annotator is who wrote it."""
+    item_id: _builtins.str
+    """item_id is the item that it is about."""
+    text: _builtins.str
+    """text is the remark. 1 to 4,000 characters."""
+    def __init__(
+        self,
+        *,
+        comment_id: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "comment_id", b"comment_id", "item_id", b"item_id", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommentRequest: _TypeAlias = CommentRequest  # noqa: Y015
+
+@_typing.final
+class CommentResponse(_message.Message):
+    """CommentResponse says that the remark is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CommentResponse: _TypeAlias = CommentResponse  # noqa: Y015
+
+@_typing.final
+class ItemComment(_message.Message):
+    """ItemComment is a remark as it is kept."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMENT_ID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    comment_id: _builtins.str
+    """comment_id is its id."""
+    annotator: _builtins.str
+    """annotator is who wrote it."""
+    item_id: _builtins.str
+    """item_id is the item that it is about."""
+    text: _builtins.str
+    """text is the remark."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """time is when it came in."""
+
+    def __init__(
+        self,
+        *,
+        comment_id: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        text: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "comment_id", b"comment_id", "item_id", b"item_id", "text", b"text", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ItemComment: _TypeAlias = ItemComment  # noqa: Y015
+
+@_typing.final
+class ListCommentsRequest(_message.Message):
+    """ListCommentsRequest asks for remarks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """item_id asks for those of one item. Empty: of all."""
+    limit: _builtins.int
+    """limit bounds them. 1 to 1,000; 0 means 50."""
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCommentsRequest: _TypeAlias = ListCommentsRequest  # noqa: Y015
+
+@_typing.final
+class ListCommentsResponse(_message.Message):
+    """ListCommentsResponse carries remarks."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMMENTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def comments(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemComment]:
+        """comments are the newest first."""
+
+    def __init__(
+        self,
+        *,
+        comments: _abc.Iterable[Global___ItemComment] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListCommentsResponse: _TypeAlias = ListCommentsResponse  # noqa: Y015
+
+@_typing.final
+class SignItemRequest(_message.Message):
+    """SignItemRequest names an item to be shown."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """item_id is the item."""
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignItemRequest: _TypeAlias = SignItemRequest  # noqa: Y015
+
+@_typing.final
+class SignItemResponse(_message.Message):
+    """SignItemResponse says how an item is shown; exactly one of its texts is not empty."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TEXT_FIELD_NUMBER: _builtins.int
+    CONTENT_TICKET_FIELD_NUMBER: _builtins.int
+    EXPIRES_FIELD_NUMBER: _builtins.int
+    text: _builtins.str
+    """text is the item's text."""
+    content_ticket: _builtins.str
+    """content_ticket is what ReadItem takes."""
+    @_builtins.property
+    def expires(self) -> _timestamp_pb2.Timestamp:
+        """expires is when the ticket ends."""
+
+    def __init__(
+        self,
+        *,
+        text: _builtins.str = ...,
+        content_ticket: _builtins.str = ...,
+        expires: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expires", b"expires"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_ticket", b"content_ticket", "expires", b"expires", "text", b"text"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignItemResponse: _TypeAlias = SignItemResponse  # noqa: Y015
+
+@_typing.final
+class ReadItemRequest(_message.Message):
+    """ReadItemRequest names content by its ticket."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTENT_TICKET_FIELD_NUMBER: _builtins.int
+    content_ticket: _builtins.str
+    """content_ticket is from SignItem or LeaseTask."""
+    def __init__(
+        self,
+        *,
+        content_ticket: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_ticket", b"content_ticket"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadItemRequest: _TypeAlias = ReadItemRequest  # noqa: Y015
+
+@_typing.final
+class ReadItemResponse(_message.Message):
+    """ReadItemResponse carries a piece of an item's content."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MEDIA_TYPE_FIELD_NUMBER: _builtins.int
+    DATA_FIELD_NUMBER: _builtins.int
+    media_type: _builtins.str
+    """media_type is what the bytes are, such as "image/png". In the first message alone."""
+    data: _builtins.bytes
+    """data is the next piece; at most 256 KiB."""
+    def __init__(
+        self,
+        *,
+        media_type: _builtins.str = ...,
+        data: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["data", b"data", "media_type", b"media_type"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadItemResponse: _TypeAlias = ReadItemResponse  # noqa: Y015
+
+@_typing.final
+class Person(_message.Message):
+    """Person is what one annotator has done."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    SKIPS_FIELD_NUMBER: _builtins.int
+    GOLD_ANSWERED_FIELD_NUMBER: _builtins.int
+    GOLD_RIGHT_FIELD_NUMBER: _builtins.int
+    SECONDS_PER_VOTE_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """annotator is the person's name."""
+    votes: _builtins.int
+    """votes is how many of their answers count now."""
+    skips: _builtins.int
+    """skips is how many tasks they have given back."""
+    gold_answered: _builtins.int
+    """gold_answered is how many of those answers are to items whose class is known."""
+    gold_right: _builtins.int
+    """gold_right is how many of these are right."""
+    seconds_per_vote: _builtins.float
+    """seconds_per_vote is the median of how long their last 200 answers took. 0 when not known."""
+    @_builtins.property
+    def last_seen(self) -> _timestamp_pb2.Timestamp:
+        """last_seen is when their last answer was given. Absent when there is none."""
+
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        votes: _builtins.int = ...,
+        skips: _builtins.int = ...,
+        gold_answered: _builtins.int = ...,
+        gold_right: _builtins.int = ...,
+        seconds_per_vote: _builtins.float = ...,
+        last_seen: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen", b"last_seen"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "gold_answered", b"gold_answered", "gold_right", b"gold_right", "last_seen", b"last_seen", "seconds_per_vote", b"seconds_per_vote", "skips", b"skips", "votes", b"votes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Person: _TypeAlias = Person  # noqa: Y015
+
+@_typing.final
+class ListPeopleRequest(_message.Message):
+    """ListPeopleRequest asks for all annotators."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPeopleRequest: _TypeAlias = ListPeopleRequest  # noqa: Y015
+
+@_typing.final
+class ListPeopleResponse(_message.Message):
+    """ListPeopleResponse tells of all annotators."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PEOPLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def people(self) -> _containers.RepeatedCompositeFieldContainer[Global___Person]:
+        """people have the most votes first."""
+
+    def __init__(
+        self,
+        *,
+        people: _abc.Iterable[Global___Person] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["people", b"people"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPeopleResponse: _TypeAlias = ListPeopleResponse  # noqa: Y015
+
+@_typing.final
+class ListDoubtfulItemsRequest(_message.Message):
+    """ListDoubtfulItemsRequest asks for uncertain answers."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSTERIORS_REF_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    posteriors_ref: _builtins.str
+    """posteriors_ref is the table of posteriors that the job's status names."""
+    limit: _builtins.int
+    """limit bounds them. 1 to 200; 0 means 20."""
+    def __init__(
+        self,
+        *,
+        posteriors_ref: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "posteriors_ref", b"posteriors_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDoubtfulItemsRequest: _TypeAlias = ListDoubtfulItemsRequest  # noqa: Y015
+
+@_typing.final
+class DoubtfulItem(_message.Message):
+    """DoubtfulItem is an answered item."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    AGREEMENT_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """item_id is the item."""
+    answer: _builtins.str
+    """answer is the most probable one."""
+    confidence: _builtins.float
+    """confidence is its probability, 0 to 1."""
+    votes: _builtins.int
+    """votes is how many people have answered."""
+    agreement: _builtins.float
+    """agreement is the share of them that gave the answer, 0 to 1."""
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        confidence: _builtins.float = ...,
+        votes: _builtins.int = ...,
+        agreement: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["agreement", b"agreement", "answer", b"answer", "confidence", b"confidence", "item_id", b"item_id", "votes", b"votes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DoubtfulItem: _TypeAlias = DoubtfulItem  # noqa: Y015
+
+@_typing.final
+class ListDoubtfulItemsResponse(_message.Message):
+    """ListDoubtfulItemsResponse carries them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEMS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def items(self) -> _containers.RepeatedCompositeFieldContainer[Global___DoubtfulItem]:
+        """items are the least certain first."""
+
+    def __init__(
+        self,
+        *,
+        items: _abc.Iterable[Global___DoubtfulItem] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["items", b"items"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDoubtfulItemsResponse: _TypeAlias = ListDoubtfulItemsResponse  # noqa: Y015

@@ -51,6 +51,46 @@ class ReviewInboxServiceStub:
                 request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressRequest.SerializeToString,
                 response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressResponse.FromString,
                 _registered_method=True)
+        self.LeaseTask = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/LeaseTask',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskResponse.FromString,
+                _registered_method=True)
+        self.SkipTask = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/SkipTask',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SkipTaskRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SkipTaskResponse.FromString,
+                _registered_method=True)
+        self.Comment = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/Comment',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.CommentRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.CommentResponse.FromString,
+                _registered_method=True)
+        self.ListComments = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ListComments',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListCommentsRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListCommentsResponse.FromString,
+                _registered_method=True)
+        self.SignItem = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/SignItem',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SignItemRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SignItemResponse.FromString,
+                _registered_method=True)
+        self.ReadItem = channel.unary_stream(
+                '/labelplane.aggregation.v1.ReviewInboxService/ReadItem',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReadItemRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReadItemResponse.FromString,
+                _registered_method=True)
+        self.ListPeople = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ListPeople',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListPeopleRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListPeopleResponse.FromString,
+                _registered_method=True)
+        self.ListDoubtfulItems = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ListDoubtfulItems',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsResponse.FromString,
+                _registered_method=True)
 
 
 class ReviewInboxServiceServicer:
@@ -75,7 +115,66 @@ class ReviewInboxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def GetProgress(self, request, context):
-        """GetProgress counts tasks and votes.
+        """GetProgress counts tasks and votes, those of one person besides when the request names one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def LeaseTask(self, request, context):
+        """LeaseTask hands tasks to one person for a while. An item is never handed to a person who has answered it, and no
+        more people hold a task at once than it wants votes. Calling it again hands out others than those in `holding`; a
+        task that the person was given and has forgotten comes again.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SkipTask(self, request, context):
+        """SkipTask gives a leased task back unanswered, or takes that back. A skip is durable when it returns. It takes the
+        place of one vote that the task wants, so that an item that nobody can answer holds no round up.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Comment(self, request, context):
+        """Comment keeps a person's remark on an item. It is durable when it returns; one sent again is kept once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListComments(self, request, context):
+        """ListComments returns the newest remarks, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignItem(self, request, context):
+        """SignItem returns an item's text, or a ticket with which its content can be read for a while.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReadItem(self, request, context):
+        """ReadItem streams the content that a ticket stands for, in a format that browsers show.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPeople(self, request, context):
+        """ListPeople tells of every annotator what they have done.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDoubtfulItems(self, request, context):
+        """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -98,6 +197,46 @@ def add_ReviewInboxServiceServicer_to_server(servicer, server):
                     servicer.GetProgress,
                     request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressRequest.FromString,
                     response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressResponse.SerializeToString,
+            ),
+            'LeaseTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.LeaseTask,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskResponse.SerializeToString,
+            ),
+            'SkipTask': grpc.unary_unary_rpc_method_handler(
+                    servicer.SkipTask,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SkipTaskRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SkipTaskResponse.SerializeToString,
+            ),
+            'Comment': grpc.unary_unary_rpc_method_handler(
+                    servicer.Comment,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.CommentRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.CommentResponse.SerializeToString,
+            ),
+            'ListComments': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListComments,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListCommentsRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListCommentsResponse.SerializeToString,
+            ),
+            'SignItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignItem,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SignItemRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SignItemResponse.SerializeToString,
+            ),
+            'ReadItem': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadItem,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReadItemRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReadItemResponse.SerializeToString,
+            ),
+            'ListPeople': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPeople,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListPeopleRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListPeopleResponse.SerializeToString,
+            ),
+            'ListDoubtfulItems': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDoubtfulItems,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -183,6 +322,222 @@ class ReviewInboxService:
             '/labelplane.aggregation.v1.ReviewInboxService/GetProgress',
             labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressRequest.SerializeToString,
             labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LeaseTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/LeaseTask',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SkipTask(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/SkipTask',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SkipTaskRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SkipTaskResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Comment(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/Comment',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.CommentRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.CommentResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListComments(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ListComments',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListCommentsRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListCommentsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/SignItem',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SignItemRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SignItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ReadItem',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReadItemRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReadItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPeople(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ListPeople',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListPeopleRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListPeopleResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDoubtfulItems(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ListDoubtfulItems',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsResponse.FromString,
             options,
             channel_credentials,
             insecure,

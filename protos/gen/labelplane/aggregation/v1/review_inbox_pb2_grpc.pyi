@@ -43,7 +43,28 @@ class ReviewInboxServiceStub:
     others.
     """
     GetProgress: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.GetProgressRequest, _review_inbox_pb2.GetProgressResponse]
-    """GetProgress counts tasks and votes."""
+    """GetProgress counts tasks and votes, those of one person besides when the request names one."""
+    LeaseTask: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.LeaseTaskRequest, _review_inbox_pb2.LeaseTaskResponse]
+    """LeaseTask hands tasks to one person for a while. An item is never handed to a person who has answered it, and no
+    more people hold a task at once than it wants votes. Calling it again hands out others than those in `holding`; a
+    task that the person was given and has forgotten comes again.
+    """
+    SkipTask: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.SkipTaskRequest, _review_inbox_pb2.SkipTaskResponse]
+    """SkipTask gives a leased task back unanswered, or takes that back. A skip is durable when it returns. It takes the
+    place of one vote that the task wants, so that an item that nobody can answer holds no round up.
+    """
+    Comment: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.CommentRequest, _review_inbox_pb2.CommentResponse]
+    """Comment keeps a person's remark on an item. It is durable when it returns; one sent again is kept once."""
+    ListComments: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListCommentsRequest, _review_inbox_pb2.ListCommentsResponse]
+    """ListComments returns the newest remarks, newest first."""
+    SignItem: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.SignItemRequest, _review_inbox_pb2.SignItemResponse]
+    """SignItem returns an item's text, or a ticket with which its content can be read for a while."""
+    ReadItem: _grpc.UnaryStreamMultiCallable[_review_inbox_pb2.ReadItemRequest, _review_inbox_pb2.ReadItemResponse]
+    """ReadItem streams the content that a ticket stands for, in a format that browsers show."""
+    ListPeople: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListPeopleRequest, _review_inbox_pb2.ListPeopleResponse]
+    """ListPeople tells of every annotator what they have done."""
+    ListDoubtfulItems: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListDoubtfulItemsRequest, _review_inbox_pb2.ListDoubtfulItemsResponse]
+    """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first."""
 
 @_typing.type_check_only
 class ReviewInboxServiceAsyncStub(ReviewInboxServiceStub):
@@ -60,7 +81,28 @@ class ReviewInboxServiceAsyncStub(ReviewInboxServiceStub):
     others.
     """
     GetProgress: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.GetProgressRequest, _review_inbox_pb2.GetProgressResponse]  # type: ignore[assignment]
-    """GetProgress counts tasks and votes."""
+    """GetProgress counts tasks and votes, those of one person besides when the request names one."""
+    LeaseTask: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.LeaseTaskRequest, _review_inbox_pb2.LeaseTaskResponse]  # type: ignore[assignment]
+    """LeaseTask hands tasks to one person for a while. An item is never handed to a person who has answered it, and no
+    more people hold a task at once than it wants votes. Calling it again hands out others than those in `holding`; a
+    task that the person was given and has forgotten comes again.
+    """
+    SkipTask: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.SkipTaskRequest, _review_inbox_pb2.SkipTaskResponse]  # type: ignore[assignment]
+    """SkipTask gives a leased task back unanswered, or takes that back. A skip is durable when it returns. It takes the
+    place of one vote that the task wants, so that an item that nobody can answer holds no round up.
+    """
+    Comment: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.CommentRequest, _review_inbox_pb2.CommentResponse]  # type: ignore[assignment]
+    """Comment keeps a person's remark on an item. It is durable when it returns; one sent again is kept once."""
+    ListComments: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListCommentsRequest, _review_inbox_pb2.ListCommentsResponse]  # type: ignore[assignment]
+    """ListComments returns the newest remarks, newest first."""
+    SignItem: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.SignItemRequest, _review_inbox_pb2.SignItemResponse]  # type: ignore[assignment]
+    """SignItem returns an item's text, or a ticket with which its content can be read for a while."""
+    ReadItem: _aio.UnaryStreamMultiCallable[_review_inbox_pb2.ReadItemRequest, _review_inbox_pb2.ReadItemResponse]  # type: ignore[assignment]
+    """ReadItem streams the content that a ticket stands for, in a format that browsers show."""
+    ListPeople: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListPeopleRequest, _review_inbox_pb2.ListPeopleResponse]  # type: ignore[assignment]
+    """ListPeople tells of every annotator what they have done."""
+    ListDoubtfulItems: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListDoubtfulItemsRequest, _review_inbox_pb2.ListDoubtfulItemsResponse]  # type: ignore[assignment]
+    """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first."""
 
 class ReviewInboxServiceServicer(metaclass=_abc_1.ABCMeta):
     """ReviewInboxService owns all state of the people's side of a job: which tasks are open and which votes have come. The
@@ -92,6 +134,75 @@ class ReviewInboxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_inbox_pb2.GetProgressRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_inbox_pb2.GetProgressResponse, _abc.Awaitable[_review_inbox_pb2.GetProgressResponse]]:
-        """GetProgress counts tasks and votes."""
+        """GetProgress counts tasks and votes, those of one person besides when the request names one."""
+
+    @_abc_1.abstractmethod
+    def LeaseTask(
+        self,
+        request: _review_inbox_pb2.LeaseTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.LeaseTaskResponse, _abc.Awaitable[_review_inbox_pb2.LeaseTaskResponse]]:
+        """LeaseTask hands tasks to one person for a while. An item is never handed to a person who has answered it, and no
+        more people hold a task at once than it wants votes. Calling it again hands out others than those in `holding`; a
+        task that the person was given and has forgotten comes again.
+        """
+
+    @_abc_1.abstractmethod
+    def SkipTask(
+        self,
+        request: _review_inbox_pb2.SkipTaskRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.SkipTaskResponse, _abc.Awaitable[_review_inbox_pb2.SkipTaskResponse]]:
+        """SkipTask gives a leased task back unanswered, or takes that back. A skip is durable when it returns. It takes the
+        place of one vote that the task wants, so that an item that nobody can answer holds no round up.
+        """
+
+    @_abc_1.abstractmethod
+    def Comment(
+        self,
+        request: _review_inbox_pb2.CommentRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.CommentResponse, _abc.Awaitable[_review_inbox_pb2.CommentResponse]]:
+        """Comment keeps a person's remark on an item. It is durable when it returns; one sent again is kept once."""
+
+    @_abc_1.abstractmethod
+    def ListComments(
+        self,
+        request: _review_inbox_pb2.ListCommentsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ListCommentsResponse, _abc.Awaitable[_review_inbox_pb2.ListCommentsResponse]]:
+        """ListComments returns the newest remarks, newest first."""
+
+    @_abc_1.abstractmethod
+    def SignItem(
+        self,
+        request: _review_inbox_pb2.SignItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.SignItemResponse, _abc.Awaitable[_review_inbox_pb2.SignItemResponse]]:
+        """SignItem returns an item's text, or a ticket with which its content can be read for a while."""
+
+    @_abc_1.abstractmethod
+    def ReadItem(
+        self,
+        request: _review_inbox_pb2.ReadItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_review_inbox_pb2.ReadItemResponse], _abc.AsyncIterator[_review_inbox_pb2.ReadItemResponse]]:
+        """ReadItem streams the content that a ticket stands for, in a format that browsers show."""
+
+    @_abc_1.abstractmethod
+    def ListPeople(
+        self,
+        request: _review_inbox_pb2.ListPeopleRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ListPeopleResponse, _abc.Awaitable[_review_inbox_pb2.ListPeopleResponse]]:
+        """ListPeople tells of every annotator what they have done."""
+
+    @_abc_1.abstractmethod
+    def ListDoubtfulItems(
+        self,
+        request: _review_inbox_pb2.ListDoubtfulItemsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ListDoubtfulItemsResponse, _abc.Awaitable[_review_inbox_pb2.ListDoubtfulItemsResponse]]:
+        """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first."""
 
 def add_ReviewInboxServiceServicer_to_server(servicer: ReviewInboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

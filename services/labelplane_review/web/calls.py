@@ -1,0 +1,187 @@
+"""The calls that pages make: check, call, answer."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from labelplane_review.desk_client import Counts, LeasedTask, Shown
+from labelplane_review.web.bodies import CommentBody, LeaseBody, NameBody, SkipBody, VotesBody
+from labelplane_review.web.front import Front
+from labelplane_review.web.jobs import JobAtHand
+from labelplane_review.web.progress import job_state, newest_posteriors, person_view, stage_words
+from labelplane_review.web.refusals import Refused
+
+__all__ = ["Calls"]
+
+_Body = TypeVar("_Body", bound=BaseModel)
+_DOUBTFUL = 12
+
+
+class Calls:
+    """Answers `/api/...` with JSON."""
+
+    def __init__(self, front: Front, *, now: Callable[[], datetime]) -> None:
+        self._front = front
+        self._now = now
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is called how."""
+        job = "/api/jobs/{job}"
+        return [
+            web.post("/api/name", self.rename),
+            web.post(f"{job}/lease", self.lease),
+            web.post(f"{job}/votes", self.votes),
+            web.post(f"{job}/skip", self.skip),
+            web.post(f"{job}/comments", self.comment),
+            web.get(f"{job}/comments", self.comments),
+            web.get(f"{job}/doubtful", self.doubtful),
+            web.get(f"{job}/content/{{ticket}}", self.content),
+        ]
+
+    async def rename(self, request: web.Request) -> web.StreamResponse:
+        """Let a person choose their name."""
+        body = await _body(request, NameBody)
+        response = web.json_response({})
+        self._front.rename(response, body.name)
+        return response
+
+    async def lease(self, request: web.Request) -> web.Response:
+        """Hand tasks out."""
+        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, LeaseBody)
+        seconds = _lease_seconds(at_hand)
+        out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding)
+        fields = {
+            "tasks": [_task(request, each) for each in out.tasks],
+            "renewed": out.renewed,
+            "lost": out.lost,
+            "waiting_for_others": out.waiting_for_others,
+        }
+        return web.json_response(fields | await _standing(at_hand, person))
+
+    async def votes(self, request: web.Request) -> web.Response:
+        """Take votes in; they are durable when this answers."""
+        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, VotesBody)
+        now = self._now()
+        taken = await at_hand.desk.submit(person, [each.answered(now=now) for each in body.votes])
+        aside = [{"id": each.vote_id, "reason": each.reason, "message": each.message} for each in taken.set_aside]
+        fields = {"accepted": taken.accepted, "duplicates": taken.duplicates, "set_aside": aside}
+        return web.json_response(fields | await _standing(at_hand, person))
+
+    async def skip(self, request: web.Request) -> web.Response:
+        """Take a task back."""
+        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, SkipBody)
+        await at_hand.desk.skip(person, body.lease, reason=body.reason, is_undone=body.undo)
+        return web.json_response(await _standing(at_hand, person))
+
+    async def comment(self, request: web.Request) -> web.Response:
+        """Keep a remark."""
+        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, CommentBody)
+        await at_hand.desk.comment(person, comment_id=body.id, item_id=body.item, text=body.text)
+        return web.json_response({})
+
+    async def comments(self, request: web.Request) -> web.Response:
+        """Return the newest remarks."""
+        at_hand = self._front.job(request)
+        found = await at_hand.desk.remarks()
+        return web.json_response(
+            {
+                "comments": [
+                    {
+                        "id": each.comment_id,
+                        "name": each.annotator,
+                        "item": each.item_id,
+                        "text": each.text,
+                        "time": each.time.isoformat(),
+                    }
+                    for each in found
+                ]
+            }
+        )
+
+    async def doubtful(self, request: web.Request) -> web.Response:
+        """Return the least certain answers, each with what shows its item."""
+        at_hand = self._front.job(request)
+        reference = newest_posteriors(at_hand.job.status)
+        found = await at_hand.desk.doubtful(reference, limit=_DOUBTFUL) if reference else []
+        items = []
+        for each in found:
+            shown = await at_hand.desk.sign(each.item_id)
+            items.append(
+                {
+                    "item": each.item_id,
+                    "answer": each.answer,
+                    "confidence": each.confidence,
+                    "votes": each.votes,
+                    "agreement": each.agreement,
+                    **_shown(request, shown),
+                }
+            )
+        return web.json_response({"items": items})
+
+    async def content(self, request: web.Request) -> web.StreamResponse:
+        """Stream an item's content; the browser keeps it as long as the ticket would hold anyway."""
+        at_hand = self._front.job(request)
+        response: web.StreamResponse | None = None
+        async for media_type, data in at_hand.desk.content(request.match_info["ticket"]):
+            if response is None:
+                headers = {"Content-Type": media_type, "Cache-Control": "private, max-age=3600, immutable"}
+                response = web.StreamResponse(headers=headers)
+                await response.prepare(request)
+            await response.write(data)
+        if response is None:
+            raise Refused(404, "ItemGone", "the item has no content")
+        await response.write_eof()
+        return response
+
+
+async def _body(request: web.Request, kind: type[_Body]) -> _Body:
+    try:
+        return kind.model_validate_json(await request.read())
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise Refused(400, "InvalidInput", f"{where}: {problem['msg']}" if where else problem["msg"]) from error
+
+
+def _lease_seconds(at_hand: JobAtHand) -> int:
+    humans = at_hand.job.spec.sources.humans
+    return humans.inbox.lease_seconds if humans is not None and humans.inbox is not None else 0
+
+
+async def _standing(at_hand: JobAtHand, person: str) -> dict[str, Any]:
+    """Return where job and person stand, which every answer tells."""
+    counts: Counts = await at_hand.desk.counts(person)
+    shows_agreement = at_hand.job.spec.review.show_agreement
+    return {
+        "standing": {
+            "state": job_state(at_hand.job),
+            "stage": stage_words(at_hand.job),
+            "tasks": counts.tasks,
+            "tasks_open": counts.tasks_open,
+            "votes_missing": counts.votes_missing,
+            "person": person_view(counts.person, shows_agreement=shows_agreement) if counts.person else None,
+        }
+    }
+
+
+def _task(request: web.Request, leased: LeasedTask) -> dict[str, Any]:
+    task = leased.task
+    return {
+        "number": task.number,
+        "item": task.item_id,
+        "round": task.round_number,
+        "suggestion": task.suggestion,
+        "lease": leased.lease_id,
+        **_shown(request, Shown(task.text, leased.content_ticket)),
+    }
+
+
+def _shown(request: web.Request, shown: Shown) -> dict[str, str]:
+    job = request.match_info["job"]
+    return {
+        "text": shown.text,
+        "image": f"/api/jobs/{job}/content/{shown.content_ticket}" if shown.content_ticket else "",
+    }

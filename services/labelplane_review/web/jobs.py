@@ -1,0 +1,30 @@
+"""Which jobs a front shows, and where their people's side is reached."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from labelplane_api.job import LabelingJob
+from labelplane_review.desk_client import DeskClient
+
+__all__ = ["JobAtHand", "Jobs"]
+
+
+@dataclass(frozen=True, slots=True)
+class JobAtHand:
+    """A job as it stands, with its desk."""
+
+    job: LabelingJob
+    desk: DeskClient
+
+
+class Jobs(Protocol):
+    """Finds jobs; what it returns is the newest that is known."""
+
+    def names(self) -> Sequence[str]:
+        """Return the names of all jobs."""
+        ...
+
+    def find(self, name: str) -> JobAtHand | None:
+        """Return a job, None when there is none of that name."""
+        ...

@@ -1,0 +1,125 @@
+"""The pages themselves, and their script and style."""
+
+import hashlib
+from collections.abc import Mapping
+from importlib.resources import files
+from typing import Any, Final
+
+from aiohttp import web
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from labelplane_review.web.front import Front
+from labelplane_review.web.guidelines import guidelines_html
+from labelplane_review.web.jobs import JobAtHand
+from labelplane_review.web.refusals import Refused
+
+__all__ = ["Pages"]
+
+_PACKAGE: Final = "labelplane_review.web"
+_ASSETS: Final = {
+    "page.css": "text/css",
+    "review.js": "text/javascript",
+    "outbox.js": "text/javascript",
+    "viewer.js": "text/javascript",
+    "jobs.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+
+
+class Pages:
+    """Serves HTML and assets; these are read once and carry their hash in their address."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._assets = {name: files(_PACKAGE).joinpath("assets", name).read_bytes() for name in _ASSETS}
+        digest = hashlib.sha256(b"".join(self._assets.values())).hexdigest()[:12]
+        self._environment = Environment(
+            loader=PackageLoader(_PACKAGE),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._environment.globals["asset"] = lambda name: f"/assets/{digest}/{name}"
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return what is served where."""
+        return [
+            web.get("/", self.home),
+            web.get("/enter/{secret}", self.enter),
+            web.get("/t/{job}", self.review),
+            web.get("/jobs", self.jobs),
+            web.get("/jobs/{job}", self.job),
+            web.get("/assets/{digest}/{name}", self.asset),
+        ]
+
+    async def home(self, request: web.Request) -> web.Response:
+        """Lead to the only job's tasks, or to all jobs."""
+        self._front.person(request)
+        names = self._front.jobs.names()
+        raise web.HTTPSeeOther(f"/t/{names[0]}" if len(names) == 1 else "/jobs")
+
+    async def enter(self, request: web.Request) -> web.Response:
+        """Let a browser in by the secret link."""
+        if not self._front.access.opens(request.match_info["secret"]):
+            raise Refused(403, "NoAccess", "this link is not the one that labelplane run printed: copy it whole")
+        leads = web.HTTPSeeOther("/")
+        self._front.access.let_in(leads)
+        raise leads
+
+    async def review(self, request: web.Request) -> web.Response:
+        """Serve the page on which people label."""
+        at_hand, person = self._front.job(request), self._front.person(request)
+        guidelines = guidelines_html(at_hand.job.spec.review.guidelines)
+        return self._page("review.html.j2", config=_config(at_hand, person), person=person, guidelines=guidelines)
+
+    async def jobs(self, request: web.Request) -> web.Response:
+        """Serve the list of jobs, or the only one."""
+        person = self._front.person(request)
+        names = self._front.jobs.names()
+        if len(names) == 1:
+            return self._job_page(names[0], person)
+        return self._page("jobs.html.j2", names=names, person=person)
+
+    async def job(self, request: web.Request) -> web.Response:
+        """Serve the page of one job."""
+        self._front.job(request)
+        return self._job_page(request.match_info["job"], self._front.person(request))
+
+    async def asset(self, request: web.Request) -> web.Response:
+        """Serve a script, style or picture of ours; nothing secret is in it."""
+        name = request.match_info["name"]
+        if name not in self._assets:
+            raise Refused(404, "NotFound", "there is no such file")
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return web.Response(body=self._assets[name], content_type=_ASSETS[name], charset="utf-8", headers=headers)
+
+    def refusal(self, refused: Refused) -> web.Response:
+        """Return the page of a refusal."""
+        response = self._page("refused.html.j2", refused=refused)
+        response.set_status(refused.status)
+        return response
+
+    def _job_page(self, name: str, person: str) -> web.Response:
+        at_hand = self._front.jobs.find(name)
+        assert at_hand is not None
+        return self._page("job.html.j2", config=_config(at_hand, person), person=person)
+
+    def _page(self, template: str, **values: Any) -> web.Response:
+        text = self._environment.get_template(template).render(**values)
+        return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
+
+
+def _config(at_hand: JobAtHand, person: str) -> Mapping[str, Any]:
+    """Return what a page's script needs to know."""
+    job = at_hand.job
+    humans = job.spec.sources.humans
+    return {
+        "job": job.metadata.name,
+        "uid": job.metadata.uid,
+        "person": person,
+        "classes": list(job.spec.task.classes),
+        "votes_per_item": humans.votes_per_item if humans is not None else 1,
+        "shows_agreement": job.spec.review.show_agreement,
+        "has_guidelines": bool(job.spec.review.guidelines.strip()),
+    }
