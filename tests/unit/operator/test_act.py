@@ -45,6 +45,11 @@ def _edit(world: ReconciledWorld, path: str, **fields: Any) -> None:
     world.see()
 
 
+def _have_finalizers(world: ReconciledWorld, *finalizers: str) -> None:
+    world.change_job(metadata={**world.job()["metadata"], "finalizers": list(finalizers)})
+    world.builder = world.builder.having("metadata.finalizers", list(finalizers))
+
+
 def _owned(uid: str) -> dict[str, Any]:
     return {"ownerReferences": [{"apiVersion": "v1", "kind": "x", "name": "x", "uid": uid, "controller": True}]}
 
@@ -221,14 +226,14 @@ async def test_a_cleanup_that_is_not_as_wanted_is_replaced(world: ReconciledWorl
 async def test_the_finalizer_is_set_and_taken_away_beside_those_of_others(world: ReconciledWorld) -> None:
     await _act(world, None, finalizer=True)
     assert world.job()["metadata"]["finalizers"] == [FINALIZER]
-    world.builder = world.builder.having("metadata.finalizers", [FINALIZER, "example.com/theirs"])
+    _have_finalizers(world, FINALIZER, "example.com/theirs")
     await _act(world, None, finalizer=False)
 
     assert world.job()["metadata"]["finalizers"] == ["example.com/theirs"]
 
 
 async def test_results_stay_when_their_namespace_ends_before_they_can_be_removed(world: ReconciledWorld) -> None:
-    world.builder = world.builder.having("metadata.finalizers", [FINALIZER])
+    _have_finalizers(world, FINALIZER)
     ends = refusal(403, "ends", causes=("NamespaceTerminating",))
     world.api.fail("patch", ACCOUNT_PATH, ends)
     await _act(world, None, cleanup=True, finalizer=True)

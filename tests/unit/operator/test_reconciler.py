@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
-from cluster_jobs import UID
+from cluster_jobs import UID, in_bucket
 from played_api import refusal
 from played_channel import rpc_error
 from reconciled_world import PATH, ReconciledWorld
@@ -15,6 +15,7 @@ from labelplane_operator.errors import ApiConflict, ApiUnavailable, Blocked
 from labelplane_operator.policies.deletion import FINALIZER
 
 SUCCEEDED = operation_pb2.OPERATION_STATE_SUCCEEDED
+CLEANUP_PATH = "/apis/batch/v1/namespaces/team-a/jobs/digits-cleanup"
 ACCOUNT_PATH = "/api/v1/namespaces/team-a/serviceaccounts/digits"
 
 
@@ -132,16 +133,8 @@ async def test_a_status_that_cannot_be_read_is_written_anew(world: ReconciledWor
 
 
 async def test_a_job_that_ends_lets_its_services_go(world: ReconciledWorld) -> None:
-    await world.reconcile()
-    world.have_ready_pod()
-    refused = rpc_error(grpc.StatusCode.INVALID_ARGUMENT, reason="BadManifest")
-    world.channel.answers["GetOperation"] = rpc_error(grpc.StatusCode.NOT_FOUND)
-    world.channel.answers["StartPrepare"] = refused
-    await world.reconcile()
-    assert world.closed == []
-    await world.reconcile()
+    await _fail(world)
 
-    assert world.condition("Failed")["status"] == "True"
     assert world.closed == [UID]
     assert _operations(world, "Prepare", "Failed") == 1
 
@@ -177,3 +170,53 @@ async def test_a_deleted_job_that_nothing_holds_is_let_go(world: ReconciledWorld
     await world.reconcile()
 
     assert PATH not in world.api.objects
+
+
+async def test_a_finished_job_that_has_outlived_its_time_is_deleted_once() -> None:
+    world = ReconciledWorld(in_bucket().with_run(ttlSecondsAfterFinished=60))
+    world.make_job()
+    await _fail(world)
+    assert await world.reconcile() == 60
+    world.pass_time(61)
+    world.api.fail("delete", PATH, refusal(404, "somebody was faster"))
+    await world.reconcile()
+    await world.reconcile()
+
+    assert PATH not in world.api.objects
+
+
+async def test_the_name_of_a_child_that_is_taken_is_told(world: ReconciledWorld) -> None:
+    metadata = {"name": "digits", "namespace": "team-a"}
+    world.api.put(ACCOUNT_PATH, {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata})
+    with pytest.raises(Blocked):
+        await world.reconcile()
+
+    assert world.condition("Progressing")["reason"] == "NameTaken"
+
+
+async def test_a_deleted_job_waits_until_its_results_are_removed() -> None:
+    world = ReconciledWorld(in_bucket().with_output(deletionPolicy="Delete"))
+    world.make_job()
+    await world.reconcile()
+    assert world.job()["metadata"]["finalizers"] == [FINALIZER]
+    world.change_job(metadata={**world.job()["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    await world.reconcile()
+    await world.reconcile()
+    assert world.condition("Progressing")["reason"] == "DeletingResults"
+    cleanup = world.api.objects[CLEANUP_PATH]
+    world.api.put(CLEANUP_PATH, {**cleanup, "status": {"conditions": [{"type": "Complete", "status": "True"}]}})
+    world.see()
+    await world.reconcile()
+
+    assert PATH not in world.api.objects
+
+
+async def _fail(world: ReconciledWorld) -> None:
+    """Have the job fail for good."""
+    await world.reconcile()
+    world.have_ready_pod()
+    world.channel.answers["GetOperation"] = rpc_error(grpc.StatusCode.NOT_FOUND)
+    world.channel.answers["StartPrepare"] = rpc_error(grpc.StatusCode.INVALID_ARGUMENT, reason="BadManifest")
+    await world.reconcile()
+    await world.reconcile()
+    assert world.condition("Failed")["status"] == "True"
