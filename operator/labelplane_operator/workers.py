@@ -7,13 +7,16 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from labelplane_operator.cache import JobKey
-from labelplane_operator.errors import ApiConflict, NotLeader, OperatorError
+from labelplane_operator.errors import ApiConflict, ApiUnavailable, NotLeader, OperatorError
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.workqueue import WorkQueue
 
 __all__ = ["Workers"]
 
 _log = logging.getLogger(__name__)
+
+_LONGEST_OUTAGE_DELAY_SECONDS = 15.0
+"""An outage ends by itself, and work must go on soon after; what people have to mend may wait longer."""
 
 Reconcile = Callable[[JobKey], Awaitable[float | None]]
 """Brings a job a step on; returns in how many seconds to look again, None when only a change matters."""
@@ -74,4 +77,6 @@ class Workers:
 
     def _failed(self, key: JobKey, error: Exception) -> float:
         self._metrics.failed(error)
+        if isinstance(error, ApiConflict | ApiUnavailable):
+            return self._queue.retry(key, longest_seconds=_LONGEST_OUTAGE_DELAY_SECONDS)
         return self._queue.retry(key)

@@ -59,11 +59,11 @@ class WorkQueue(Generic[Key]):
             timer.cancel()
         self._timers[key] = loop.call_later(seconds, self._due, key)
 
-    def retry(self, key: Key) -> float:
-        """Have a key that failed worked on again, later each time; return the delay in seconds."""
+    def retry(self, key: Key, *, longest_seconds: float = LONGEST_DELAY_SECONDS) -> float:
+        """Have a key that failed worked on again, later each time up to a bound; return the delay in seconds."""
         failures = self._failures.get(key, 0)
         self._failures[key] = failures + 1
-        delay: float = min(FIRST_DELAY_SECONDS * 2.0 ** min(failures, 20), LONGEST_DELAY_SECONDS)
+        delay: float = min(FIRST_DELAY_SECONDS * 2.0 ** min(failures, 20), longest_seconds)
         self.add_after(key, delay)
         return delay
 

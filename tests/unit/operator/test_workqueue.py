@@ -89,6 +89,13 @@ async def test_delays_of_a_failing_key_double_up_to_the_longest(queue: WorkQueue
     assert delays[-1] == LONGEST_DELAY_SECONDS
 
 
+async def test_an_outage_delays_a_key_no_longer_than_it_may(queue: WorkQueue[str]) -> None:
+    delays = [queue.retry("a", longest_seconds=15) for _ in range(12)]
+
+    assert delays[0] == FIRST_DELAY_SECONDS
+    assert delays[-1] == 15
+
+
 async def test_a_key_that_went_well_starts_again_with_the_first_delay(queue: WorkQueue[str]) -> None:
     queue.retry("a")
     queue.retry("a")
