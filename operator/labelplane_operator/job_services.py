@@ -46,8 +46,8 @@ class JobServices:
         self._refused: dict[str, OperationView] = {}
         self._watched: dict[str, tuple[str, asyncio.Task[None]]] = {}
 
-    async def start(self, job: LabelingJob, request: StageRequest) -> None:
-        """Start a stage, or resume it; while its pod is not there, the next look says so.
+    async def start(self, job: LabelingJob, request: StageRequest) -> bool:
+        """Start a stage, or resume it, and tell whether it has ended; without its pod, the next look says so.
 
         A refused Start leaves no record in the store, so it is remembered here until the plan has seen it.
         """
@@ -57,13 +57,13 @@ class JobServices:
             calls = self._calls(job, request.stage)
             view = await calls.start(request)
         except ServiceUnavailable:
-            return
+            return False
         if view.error is not None and view.started is None:
             self._refused[uid] = view
-        if view.state is OperationState.RUNNING:
-            self._watch(job, calls, request.request_id)
-        else:
-            self._wake(_key(job))
+        if view.state is not OperationState.RUNNING:
+            return True
+        self._watch(job, calls, request.request_id)
+        return False
 
     def require_pod(self, job: LabelingJob, stage_or_part: Stage | Part) -> None:
         """Return when a pod that answers for a stage or part is ready; one of a job of the same name before does not.
