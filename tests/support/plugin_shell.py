@@ -67,8 +67,14 @@ def plugin_shell(server: ApiServer, namespace: str, folder: Path) -> Shell:
     (folder / "kubectl").symlink_to(find_tool("kubectl"))
     environment = {
         **os.environ,
-        "PATH": f"{folder}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(folder), *_places_without_the_plugin()]),
         "KUBECONFIG": os.fspath(server.kubeconfig()),
         "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
     }
     return Shell(server, namespace, environment)
+
+
+def _places_without_the_plugin() -> list[str]:
+    """Return PATH without an environment that the plugin is installed in: kubectl warns of two plugins of one name."""
+    places = os.environ["PATH"].split(os.pathsep)
+    return [place for place in places if not (Path(place) / _SCRIPTS[0]).exists()]
