@@ -61,8 +61,8 @@ class Actor:
         self._applied: dict[str, dict[_Place, tuple[str, str]]] = {}
         self._secrets: dict[str, set[str]] = {}
 
-    async def act(self, job: LabelingJob, plan: Plan) -> None:
-        """Do what the plan says.
+    async def act(self, job: LabelingJob, plan: Plan) -> bool:
+        """Do what the plan says, and tell whether the stage that it starts has ended: then there is more to do at once.
 
         Raises:
             NameTaken: an object of somebody else bears a child's name.
@@ -79,8 +79,7 @@ class Actor:
             key = f"{job.metadata.namespace}/{job.metadata.name}"
             _log.warning("%s: its namespace is being deleted, so its results stay: nothing can remove them", key)
             await self._hold(job.metadata, is_wanted=False)
-        if plan.start is not None:
-            await self._services.start(job, plan.start)
+        return plan.start is not None and await self._services.start(job, plan.start)
 
     async def clear(self, metadata: ObjectMeta, plan: Plan) -> None:
         """Let nothing of an object run that is no valid job, and let it go when it is deleted."""

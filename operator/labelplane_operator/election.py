@@ -95,16 +95,18 @@ class Election:
 
     async def release(self) -> None:
         """Give the Lease up, so that the next leader need not wait for it to run out."""
-        if self._held is None:
-            return
         self._held = None
         try:
-            # A renewal that was cut short may have changed it.
-            lease = await self._leases.get(LEASE, self._settings.namespace, self._settings.name)
-            if lease["spec"].get("holderIdentity") == self._settings.holder:
-                await self._leases.replace_lease({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
-        except (ApiError, ApiUnavailable) as error:
-            _log.info("the Lease runs out by itself: %s", error)
+            async with asyncio.timeout(self._settings.renew_deadline_seconds):
+                await self._give_up()
+        except (ApiError, ApiUnavailable, TimeoutError) as error:
+            _log.info("the Lease runs out by itself: %s", str(error) or "no answer in time")
+
+    async def _give_up(self) -> None:
+        # What was written last is not known: taking or renewing it may have been cut short.
+        lease = await self._leases.get(LEASE, self._settings.namespace, self._settings.name)
+        if lease["spec"].get("holderIdentity") == self._settings.holder:
+            await self._leases.replace_lease({**lease, "spec": {**lease["spec"], "holderIdentity": ""}})
 
     async def _try_take(self) -> float:
         """Take the Lease when it is free; return the seconds until the next try is worth while."""
@@ -145,7 +147,7 @@ class Election:
                 async with asyncio.timeout(left):
                     is_held = await self._renew_once()
             except (ApiError, ApiUnavailable, TimeoutError) as error:
-                _log.warning("the Lease was not renewed: %s", error or "no answer in time")
+                _log.warning("the Lease was not renewed: %s", str(error) or "no answer in time")
                 await asyncio.sleep(min(self._settings.retry_period_seconds, max(0.0, left)))
                 continue
             if is_held:

@@ -45,10 +45,9 @@ class JobServices:
         self._wake = wake
         self._refused: dict[str, OperationView] = {}
         self._watched: dict[str, tuple[str, asyncio.Task[None]]] = {}
-        self._ended: dict[str, str] = {}
 
-    async def start(self, job: LabelingJob, request: StageRequest) -> None:
-        """Start a stage, or resume it; while its pod is not there, the next look says so.
+    async def start(self, job: LabelingJob, request: StageRequest) -> bool:
+        """Start a stage, or resume it, and tell whether it has ended; without its pod, the next look says so.
 
         A refused Start leaves no record in the store, so it is remembered here until the plan has seen it.
         """
@@ -58,15 +57,13 @@ class JobServices:
             calls = self._calls(job, request.stage)
             view = await calls.start(request)
         except ServiceUnavailable:
-            return
+            return False
         if view.error is not None and view.started is None:
             self._refused[uid] = view
-        if view.state is OperationState.RUNNING:
-            self._watch(job, calls, request.request_id)
-        elif self._ended.get(uid) != request.request_id:
-            # Once: it is started again while its status cannot be written, and that must wait its turn.
-            self._ended[uid] = request.request_id
-            self._wake(_key(job))
+        if view.state is not OperationState.RUNNING:
+            return True
+        self._watch(job, calls, request.request_id)
+        return False
 
     def require_pod(self, job: LabelingJob, stage_or_part: Stage | Part) -> None:
         """Return when a pod that answers for a stage or part is ready; one of a job of the same name before does not.
@@ -105,7 +102,6 @@ class JobServices:
     async def forget(self, uid: str) -> None:
         """Close what is open to the services of a job."""
         self._refused.pop(uid, None)
-        self._ended.pop(uid, None)
         if uid in self._watched:
             self._watched.pop(uid)[1].cancel()
         await self._channels.close(uid)

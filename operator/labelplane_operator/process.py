@@ -97,6 +97,7 @@ class _Operator:
             epoch = await self._until_stopped(self._election.acquire())
             if epoch is not None:
                 await self._lead(self._kube, self._election, epoch)
+            await self._election.release()
         await probes.stop()
         return WATCHES_ENDED if self._have_watches_ended else 0
 
@@ -113,7 +114,6 @@ class _Operator:
             _log.info("stops: reconciles that run are finished")
         keeper.cancel()
         await channels.close_all()
-        await election.release()
 
     async def _keep_lease(self, election: Election) -> None:
         try:
@@ -230,6 +230,7 @@ class _Operator:
         if work.done():
             return work.result()
         work.cancel()
+        await asyncio.wait({work})
         return None
 
 

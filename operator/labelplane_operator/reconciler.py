@@ -76,39 +76,36 @@ class Reconciler:
         try:
             job = validate_job(manifest)
         except SpecInvalidError as error:
-            plan = await self._refuse(manifest, error)
-        else:
-            plan = await self._pursue(manifest, job)
-        return plan.requeue_after_seconds
+            return await self._refuse(manifest, error)
+        return await self._pursue(manifest, job)
 
-    async def _pursue(self, manifest: Object, job: LabelingJob) -> Plan:
+    async def _pursue(self, manifest: Object, job: LabelingJob) -> float | None:
         observed = await self._observer.observe(job)
         plan = make_plan(job, observed, installation=self._installation, now=self._now())
-        await self._act(manifest, job, plan)
+        has_ended = await self._act(manifest, job, plan)
         await self._settle(self._standing(manifest), plan)
         # Only now the operation is not looked at again.
         self._count(job, observed)
         if plan.is_final:
             await self._services.forget(manifest["metadata"]["uid"])
-        return plan
+        # At once only after the status is written: waking the job before would get past the wait of one that fails.
+        return 0.0 if has_ended else plan.requeue_after_seconds
 
-    async def _refuse(self, manifest: Object, error: SpecInvalidError) -> Plan:
+    async def _refuse(self, manifest: Object, error: SpecInvalidError) -> float | None:
         metadata = _metadata(manifest)
         plan = plan_for_invalid(_status(manifest), _texts(error), metadata=metadata, now=self._now())
         await self._actor.clear(metadata, plan)
         await self._settle(self._standing(manifest), plan)
-        return plan
+        return plan.requeue_after_seconds
 
-    async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> None:
+    async def _act(self, manifest: Object, job: LabelingJob, plan: Plan) -> bool:
         """Act on the plan; what only people can mend is told in the status, and tried again all the same."""
         try:
-            await self._actor.act(job, plan)
+            return await self._actor.act(job, plan)
         except NameTaken as error:
             problem = Problem(Reason.NAME_TAKEN, str(error))
         except (ApiForbidden, ApiInvalid) as error:
             problem = Problem(Reason.CHILD_REFUSED, f"the API server refuses an object of this job: {error}")
-        else:
-            return
         await self._settle(self._standing(manifest), plan_when_blocked(job, plan, problem, now=self._now()))
         raise Blocked(problem.message)
 

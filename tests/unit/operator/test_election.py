@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ class FakeLeases:
         self.lease: dict[str, Any] | None = None
         self.is_away = False
         self.on_replace = lambda: None
+        self.on_stored: Callable[[], None] = lambda: None
 
     async def get(self, kind: Kind, namespace: str, name: str) -> dict[str, Any]:
         self._answer()
@@ -46,6 +48,7 @@ class FakeLeases:
     def _store(self, manifest: dict[str, Any], *, version: int) -> dict[str, Any]:
         self.lease = copy.deepcopy(manifest)
         self.lease["metadata"]["resourceVersion"] = str(version)
+        self.on_stored()
         return copy.deepcopy(self.lease)
 
     def _answer(self) -> None:
@@ -146,6 +149,43 @@ async def test_a_lease_that_was_given_up_is_taken_at_once(leases: FakeLeases, cl
 
     assert not first.is_leader()
     assert await second.acquire() > epoch
+
+
+async def test_a_lease_whose_taking_was_cut_short_is_given_up(leases: FakeLeases, clock: Clock) -> None:
+    def cut_short() -> None:
+        raise asyncio.CancelledError
+
+    election, second = _election(leases, clock), _election(leases, clock, "pod-b")
+    leases.on_stored = cut_short
+    with pytest.raises(asyncio.CancelledError):
+        await election.acquire()
+    leases.on_stored = lambda: None
+    await election.release()
+
+    assert leases.lease is not None
+    assert leases.lease["spec"]["holderIdentity"] == ""
+    await second.acquire()
+    await election.release()
+    assert leases.lease["spec"]["holderIdentity"] == "pod-b"
+
+
+async def test_a_lease_that_cannot_be_given_up_runs_out(leases: FakeLeases, clock: Clock) -> None:
+    election = _election(leases, clock)
+    await election.acquire()
+    leases.is_away = True
+    await election.release()
+
+    assert not election.is_leader()
+
+
+async def test_taking_goes_on_when_the_api_server_is_back(leases: FakeLeases, clock: Clock) -> None:
+    election = _election(leases, clock)
+    leases.is_away = True
+    task = await _tries(election, rounds=3)
+    assert not task.done()
+    leases.is_away = False
+
+    assert await task == int(MORNING.timestamp() * 1000)
 
 
 async def test_of_two_that_take_it_at_once_one_wins(leases: FakeLeases, clock: Clock) -> None:

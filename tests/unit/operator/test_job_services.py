@@ -140,23 +140,22 @@ async def test_an_operation_that_is_started_again_is_watched_once(world: World) 
     assert world.channel.asked.count("WatchOperation") == 1
 
 
-async def test_the_job_is_woken_at_once_when_there_is_nothing_to_wait_for(world: World) -> None:
+async def test_a_start_tells_when_there_is_nothing_to_wait_for(world: World) -> None:
     world.channel.answers["StartVote"] = aggregation_pb2.StartVoteResponse(operation=DONE)
-    await world.services.start(_job(), REQUEST)
 
-    assert world.woken == [KEY]
+    assert await world.services.start(_job(), REQUEST)
+    assert world.woken == []
 
 
 async def test_a_refused_start_is_what_the_job_sees_next(world: World) -> None:
     world.channel.answers["StartVote"] = rpc_error(grpc.StatusCode.INVALID_ARGUMENT, reason="BadKey")
-    await world.services.start(_job(), REQUEST)
+    assert await world.services.start(_job(), REQUEST)
 
     seen = await world.services.operation(_job(names=ID))
 
     assert seen is not None
     assert seen.state is OperationState.FAILED
     assert world.channel.asked == ["StartVote"]
-    assert world.woken == [KEY]
 
 
 async def test_a_start_while_the_service_is_away_leaves_nothing(world: World) -> None:

@@ -51,7 +51,11 @@ async def test_a_ready_pod_is_told_to_start_and_its_end_is_counted_once(world: R
     done = _prepare(SUCCEEDED, results={"index": "i"}, figures={"items": 1000, "last_round": -1})
     world.channel.answers["GetOperation"] = rpc_error(grpc.StatusCode.NOT_FOUND)
     world.channel.answers["StartPrepare"] = aggregation_pb2.StartPrepareResponse(operation=done)
-    await world.reconcile()
+    world.api.fail("put", f"{PATH}/status", refusal(503, "away"))
+    with pytest.raises(ApiUnavailable):
+        await world.reconcile()
+    assert world.woken == [], "a job whose status cannot be written must wait, not come again at once"
+    assert await world.reconcile() == 0.0
     assert "StartPrepare" in world.channel.asked
     world.channel.answers["GetOperation"] = operation_pb2.GetOperationResponse(operation=done)
     world.channel.answers["StartVote"] = rpc_error(grpc.StatusCode.UNAVAILABLE)
