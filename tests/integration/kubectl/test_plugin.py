@@ -197,6 +197,13 @@ def test_json_is_for_scripts(shell: Shell) -> None:
 
 
 def _started(command: list[str], shell: Shell) -> "subprocess.Popen[str]":
+    """Start a command that heeds SIGINT even where the tests themselves run in the background."""
     return subprocess.Popen(
-        command, env=shell.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, bufsize=1
+        command,
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        bufsize=1,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - the child sets one handler
     )
