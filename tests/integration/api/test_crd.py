@@ -74,13 +74,16 @@ def test_the_kind_has_its_short_name_and_category(crd_server: ApiServer) -> None
 
 @pytest.mark.parametrize("sample", sorted(SAMPLES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_a_sample_can_be_applied(crd_server: ApiServer, jobs: str, sample: Path) -> None:
-    manifest = yaml.safe_load(sample.read_text())
-    path = f"{jobs}/{manifest['metadata']['name']}"
-
-    applied = crd_server.apply(path, manifest, fieldValidation="Strict")
-
-    assert applied["metadata"]["generation"] == 1
-    crd_server.delete(path)
+    manifests = list(yaml.safe_load_all(sample.read_text(encoding="utf-8")))
+    # Beside the job a sample may bring the ConfigMaps of its rules.
+    config_maps = jobs.replace("/apis/labelplane.io/v1alpha1/", "/api/v1/").replace("/labelingjobs", "/configmaps")
+    paths = {"LabelingJob": jobs, "ConfigMap": config_maps}
+    assert [manifest["kind"] for manifest in manifests].count("LabelingJob") == 1
+    for manifest in manifests:
+        path = f"{paths[manifest['kind']]}/{manifest['metadata']['name']}"
+        applied = crd_server.apply(path, manifest, fieldValidation="Strict")
+        assert applied["metadata"]["resourceVersion"]
+        crd_server.delete(path)
 
 
 def _rule_text(refused: JobBuilder) -> dict[str, str]:
