@@ -38,7 +38,7 @@ export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 # The modules that compute and decide without touching the world; their coverage is a gate. Of the operator all counts
 # but process, probes and __main__: wiring, ports and signals, which tests/integration/operator runs as a process.
 PURE_OPERATOR := builders policies plan status history requests observed parts vote_sources cache child_views election \
-	job_events kinds metrics settings tokens workqueue act observe reconciler workers sweeps handlers kopf_settings \
+	job_events job_identity kinds metrics settings tokens workqueue act observe reconciler workers sweeps handlers kopf_settings \
 	event_recorder kube job_services service_calls service_channels
 PURE := labelplane_api $(addprefix labelplane_operator.,$(PURE_OPERATOR)) labelplane_aggregation.models labelplane_aggregation.sources \
 	labelplane_scoring.strategies labelplane_scoring.uncertainty labelplane_scoring.stability labelplane_distillation.losses \

@@ -17,6 +17,7 @@ from labelplane_cli.commands.rules import rules
 from labelplane_cli.commands.run import run
 from labelplane_cli.failing import Session
 from labelplane_cli.logs import start_logging
+from labelplane_cli.versions import print_version
 
 __all__ = ["app"]
 
@@ -34,21 +35,13 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the parser's own call
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"labelplane {version('labelplane')}")
-        raise typer.Exit
-
-
 @app.callback()
 def _options(
     context: typer.Context,
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error and the log.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
     del version

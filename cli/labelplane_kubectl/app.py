@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from labelplane_cli.logs import start_logging
+from labelplane_cli.versions import print_version
 from labelplane_kubectl.commands.demo import demo
 from labelplane_kubectl.commands.diff import diff
 from labelplane_kubectl.commands.explain import explain
@@ -31,21 +32,13 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:  # noqa: FBT001 - the parser's own call
-    if wanted:
-        from importlib.metadata import version
-
-        typer.echo(f"labelplane {version('labelplane')}")
-        raise typer.Exit
-
-
 @app.callback()
 def _options(
     call: typer.Context,
     *,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_print_version)
+        bool, typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=print_version)
     ] = False,
 ) -> None:
     del version

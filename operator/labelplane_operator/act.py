@@ -13,9 +13,10 @@ from typing import Any
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_operator.builders import Child, Platform, build_children, build_cleanup, build_holding
-from labelplane_operator.cache import JobKey, ObjectCache, job_key
+from labelplane_operator.cache import ObjectCache, job_key
 from labelplane_operator.child_views import belongs_to
 from labelplane_operator.errors import ApiConflict, ApiNotFound, NamespaceEnding, NameTaken
+from labelplane_operator.job_identity import key_of, uid_of
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT, JOB, LABELING_JOB, POD, SECRET, Kind, kind_of
 from labelplane_operator.kube import SCALER, Kube
@@ -115,7 +116,7 @@ class Actor:
         if plan.parts is None:
             is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
             return build_holding(job, self._platform) if is_held else ()
-        return build_children(job, plan.parts, self._platform, token=self._token_of(_uid(job)))
+        return build_children(job, plan.parts, self._platform, token=self._token_of(uid_of(job)))
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
@@ -145,7 +146,7 @@ class Actor:
 
     async def _have_secret(self, job: LabelingJob, manifest: Mapping[str, Any]) -> None:
         """Create the Secret once; the operator may not read it, and what stands is derived from the same uid."""
-        made = self._secrets.setdefault(_uid(job), set())
+        made = self._secrets.setdefault(uid_of(job), set())
         if manifest["metadata"]["name"] in made:
             return
         with suppress(ApiConflict):  # a leader before this one made it
@@ -176,7 +177,7 @@ class Actor:
 
     def _has_pods(self, job: LabelingJob) -> bool:
         """Whether a pod of the job is left, or could still be made."""
-        return any(self._cache.children(_key(job), kind) for kind in (POD, DEPLOYMENT))
+        return any(self._cache.children(key_of(job), kind) for kind in (POD, DEPLOYMENT))
 
     async def _have_object(
         self,
@@ -190,7 +191,7 @@ class Actor:
         """Apply an object unless it stands as wanted, and return it as it stands."""
         digest = _digest(manifest)
         place = (kind, manifest["metadata"]["name"])
-        applied_before = self._applied.setdefault(_uid(job), {})
+        applied_before = self._applied.setdefault(uid_of(job), {})
         if live is not None and _stands(manifest, live, digest=digest, applied_before=applied_before.get(place)):
             return live
         marked = _marked(manifest, digest)
@@ -213,7 +214,7 @@ class Actor:
             found = await self._kube.get(kind, metadata["namespace"], metadata["name"])
         except ApiNotFound:
             return None
-        if job_key(found) != _key(job) and not belongs_to(found, job.metadata.uid):
+        if job_key(found) != key_of(job) and not belongs_to(found, job.metadata.uid):
             raise NameTaken(
                 f"{kind.kind} {metadata['name']} exists and is not this job's: rename the job, or remove it"
             )
@@ -238,16 +239,7 @@ class Actor:
             self._cache.remove(kind, live)  # gone already, and no watch has said so
 
     def _live(self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
-        return self._cache.child(_key(job), kind, manifest["metadata"]["name"])
-
-
-def _key(job: LabelingJob) -> JobKey:
-    return job.metadata.namespace, job.metadata.name
-
-
-def _uid(job: LabelingJob) -> str:
-    assert job.metadata.uid is not None, "an object of a cluster has a uid"
-    return job.metadata.uid
+        return self._cache.child(key_of(job), kind, manifest["metadata"]["name"])
 
 
 def _stands(manifest: Mapping[str, Any], live: Object, *, digest: str, applied_before: tuple[str, str] | None) -> bool:

@@ -8,6 +8,7 @@ from labelplane_api.status import Stage
 from labelplane_operator.builders import service_name, workload_name
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.child_views import belongs_to
+from labelplane_operator.job_identity import key_of, uid_of
 from labelplane_operator.kinds import DEPLOYMENT
 from labelplane_operator.observed import InboxView, OperationState, OperationView
 from labelplane_operator.parts import Part
@@ -51,7 +52,7 @@ class JobServices:
 
         A refused Start leaves no record in the store, so it is remembered here until the plan has seen it.
         """
-        uid = _uid(job)
+        uid = uid_of(job)
         self._refused.pop(uid, None)
         try:
             calls = self._calls(job, request.stage)
@@ -72,7 +73,7 @@ class JobServices:
             PodsNotReady: none is.
         """
         name = workload_name(job, stage_or_part)
-        deployment = self._cache.child(_key(job), DEPLOYMENT, name)
+        deployment = self._cache.child(key_of(job), DEPLOYMENT, name)
         is_ours = deployment is not None and belongs_to(deployment, job.metadata.uid)
         if deployment is None or not is_ours or not deployment.get("status", {}).get("readyReplicas"):
             raise PodsNotReady(f"no pod of Deployment {name} is ready yet")
@@ -86,7 +87,7 @@ class JobServices:
         named = job.status.operation
         if named is None:
             return None
-        refused = self._refused.get(_uid(job))
+        refused = self._refused.get(uid_of(job))
         if refused is not None and refused.request_id == named.request_id:
             return refused
         return await self._calls(job, named.stage).get(named.request_id)
@@ -108,13 +109,13 @@ class JobServices:
 
     def _watch(self, job: LabelingJob, calls: ServiceCalls, request_id: str) -> None:
         """Have the job looked at when its operation ends; one stream a job."""
-        uid = _uid(job)
+        uid = uid_of(job)
         known, task = self._watched.get(uid, ("", None))
         if known == request_id and task is not None and not task.done():
             return
         if task is not None:
             task.cancel()
-        watching = asyncio.create_task(self._tell_end(_key(job), calls, request_id))
+        watching = asyncio.create_task(self._tell_end(key_of(job), calls, request_id))
         self._watched[uid] = (request_id, watching)
 
     async def _tell_end(self, key: JobKey, calls: ServiceCalls, request_id: str) -> None:
@@ -123,16 +124,7 @@ class JobServices:
 
     def _calls(self, job: LabelingJob, stage_or_part: Stage | Part) -> ServiceCalls:
         self.require_pod(job, stage_or_part)
-        uid = _uid(job)
+        uid = uid_of(job)
         return self._channels.calls(
             uid, namespace=job.metadata.namespace, service=service_name(job, stage_or_part), token=self._token_of(uid)
         )
-
-
-def _key(job: LabelingJob) -> JobKey:
-    return job.metadata.namespace, job.metadata.name
-
-
-def _uid(job: LabelingJob) -> str:
-    assert job.metadata.uid is not None, "an object of a cluster has a uid"
-    return job.metadata.uid

@@ -6,6 +6,7 @@ from labelplane_operator.builders import CLEANUP_COMPONENT, COMPONENT_LABEL, cle
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.child_views import belongs_to, cleanup_view, deployment_view, pod_view
 from labelplane_operator.history import is_finished
+from labelplane_operator.job_identity import key_of
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT, JOB, POD
 from labelplane_operator.observed import Observed, Problem
@@ -29,7 +30,7 @@ class Observer:
             return self._removal(job)
         if is_finished(job.status) or job.spec.run.suspend:
             return Observed()
-        problem = self._problem((job.metadata.namespace, job.metadata.name))
+        problem = self._problem(key_of(job))
         try:
             if job.status.prepare is None:
                 self._services.require_pod(job, Stage.PREPARE)
@@ -42,7 +43,7 @@ class Observer:
 
     def _removal(self, job: LabelingJob) -> Observed:
         """Return how far the removal of the results is."""
-        key = (job.metadata.namespace, job.metadata.name)
+        key = key_of(job)
         live = self._cache.child(key, JOB, cleanup_name(job))
         if live is None or not belongs_to(live, job.metadata.uid) or live["metadata"].get("deletionTimestamp"):
             return Observed()

@@ -24,7 +24,8 @@ from hollow_jobs import HollowJobs
 from hollow_pods import HollowPods, waiting
 from real_parts import stop
 
-JOB_LABEL = "labelplane.io/job"
+from labelplane_operator.builders import JOB_LABEL
+
 _POLL_SECONDS = 0.2
 _QUEUE_LABEL = "kueue.x-k8s.io/queue-name"
 _GATE = "kueue.x-k8s.io/admission"

@@ -20,8 +20,8 @@ from labelplane.aggregation.v1 import aggregation_pb2, aggregation_pb2_grpc, rev
 from labelplane.distillation.v1 import distillation_pb2, distillation_pb2_grpc
 from labelplane.operation.v1 import operation_pb2, operation_pb2_grpc
 from labelplane.scoring.v1 import scoring_pb2, scoring_pb2_grpc
+from labelplane_operator.builders import JOB_LABEL
 
-JOB_LABEL = "labelplane.io/job"
 SELECTED = 12
 _POLL_SECONDS = 0.1
 _RESULTS = {
