@@ -35,11 +35,11 @@ Object = dict[str, Any]
 
 @dataclass
 class _Pod:
-    """The processes of one Deployment."""
+    """The processes of one Deployment, and its uid: another of its name has pods of its own."""
 
     processes: list[subprocess.Popen[bytes]]
     socket: Path
-    generation: int
+    uid: str
     is_ready: bool = False
 
 
@@ -108,7 +108,7 @@ class HollowNode:
             wanted = deployments.get(name)
             pod = self._pods[name]
             is_dead = any(process.poll() is not None for process in pod.processes)
-            if wanted is None or not wanted["spec"]["replicas"] or is_dead:
+            if wanted is None or wanted["metadata"]["uid"] != pod.uid or not wanted["spec"]["replicas"] or is_dead:
                 self._end(name)
         for name, deployment in deployments.items():
             if deployment["spec"]["replicas"] and name not in self._pods:
@@ -142,7 +142,7 @@ class HollowNode:
             cannot = template["spec"]["containers"][len(processes)]
             self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=waiting(str(error)))
             return
-        self._pods[name] = _Pod(processes, socket, deployment["metadata"]["generation"])
+        self._pods[name] = _Pod(processes, socket, deployment["metadata"]["uid"])
         self.started.append(name)
 
     def _show(self, name: str, template: Object, *, gate: str = "") -> None:
