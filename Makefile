@@ -116,7 +116,7 @@ samples: $(VENV)/.dev ## Write the sample data sets (manifests/samples; glosses 
 	$(BIN)/python hack/make-digits
 	$(BIN)/python hack/make-glosses
 
-tools: $(TOOLS)/.stamp ## Build the Go tools that tests and checks use, into .tools (cached by version)
+tools: $(TOOLS)/.stamp ## Build the programs that tests and checks use, into .tools (cached by version)
 
 hooks: $(VENV)/.dev ## Run `make fmt lint` before every commit
 	$(BIN)/pre-commit install
@@ -161,6 +161,7 @@ $(BENCH_VENV)/.bench: requirements/bench.txt requirements/build.txt pyproject.to
 	UV=$(UV) hack/install-locked $(BENCH_VENV) bench
 	touch $@
 
-$(TOOLS)/.stamp: hack/build-tools $(wildcard hack/tools/*/*)
+$(TOOLS)/.stamp: hack/build-tools hack/build-parts $(wildcard hack/tools/*/*) $(wildcard requirements/parts/*.txt) | $(VENV)/.uv
 	@hack/build-tools $(TOOLS)
+	UV=$(UV) PYTHON=$(PYTHON) hack/build-parts $(TOOLS)
 	touch $@
