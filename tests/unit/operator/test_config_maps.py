@@ -4,7 +4,7 @@ from typing import Any
 
 import grpc
 import pytest
-from cluster_jobs import UID, in_own_store, with_rules
+from cluster_jobs import in_own_store, with_rules
 from job_builder import JobBuilder
 from played_api import refusal
 from played_channel import rpc_error
@@ -123,10 +123,11 @@ async def test_a_job_that_names_none_is_not_asked_about() -> None:
 
 
 async def test_a_cleanup_that_lacks_the_storage_s_certificates_says_so() -> None:
-    job = in_own_store().having("spec.output.deletionPolicy", "Delete")
-    world = ReconciledWorld(job.having("metadata.finalizers", ["labelplane.io/results"]))
-    world.make_job(uid=UID, deletionTimestamp="2026-01-01T00:00:00Z")
-    for _ in range(3):
+    world = ReconciledWorld(in_own_store().having("spec.output.deletionPolicy", "Delete"))
+    world.make_job()
+    await world.reconcile()
+    world.change_job(metadata={**world.job()["metadata"], "deletionTimestamp": "2026-01-01T00:00:00Z"})
+    for _ in range(4):
         await world.reconcile()
 
     told = world.condition("Progressing")
