@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 from prometheus_client import REGISTRY, start_http_server
 
@@ -43,6 +44,7 @@ class ServiceParts:
         clock: the time.
         open_address: returns the store at another address of the job, read only; `BadKey` for what is none.
         trusted_packages: Python packages whose functions may run as rules.
+        rules_folder: holds a folder of files of rules for each mounted ConfigMap; None where none is.
     """
 
     store: ObjectStore
@@ -52,6 +54,7 @@ class ServiceParts:
     clock: Clock
     open_address: Callable[[str], ObjectStore] = _opens_nothing
     trusted_packages: tuple[str, ...] = ()
+    rules_folder: Path | None = None
 
 
 Register = Callable[[ServiceParts], Sequence[Registration]]
@@ -122,6 +125,7 @@ async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
         clock=clock,
         open_address=partial(open_in_cluster, options=options),
         trusted_packages=settings.trusted_package_names,
+        rules_folder=settings.rules_folder,
     )
 
 

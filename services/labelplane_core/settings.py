@@ -101,6 +101,10 @@ class ServiceSettings(ProcessSettings):
         description="Python packages, with commas between, whose functions may run as rules; empty trusts none.",
     )
 
+    rules_folder: Path | None = Field(
+        default=None, description="Folder with a folder for each mounted ConfigMap of rules; none where none is."
+    )
+
     @property
     def trusted_package_names(self) -> tuple[str, ...]:
         """The packages that are trusted."""
