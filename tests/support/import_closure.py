@@ -61,7 +61,7 @@ def _is_ours(name: object) -> bool:
 
 
 def _owners(module: str) -> set[str]:
-    first = module.split(".")[0]
+    first = module.split(".", maxsplit=1)[0]
     if first in sys.stdlib_module_names or first == "labelplane":
         return set()
     if first in _NAMESPACES:
