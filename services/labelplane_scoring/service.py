@@ -1,22 +1,20 @@
 """The stages Score and Select."""
 
 import asyncio
-from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelplane_core.errors import InvalidInput, LabelplaneError
+from labelplane_core.errors import InvalidInput
 from labelplane_core.features import InputKind, InputSpec
 from labelplane_core.items import ItemReader
 from labelplane_core.models import OnnxModel, read_model
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
-from labelplane_core.queue import MemoryQueue
 from labelplane_core.seeds import generator
-from labelplane_core.shards import Shard, Stage, plan_shards, work
+from labelplane_core.shards import Stage, plan_shards, work_in_process
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, SCORES, SELECTION, VOTES, TableManifest, is_by_people
 from labelplane_core.tasks import Modality
@@ -44,12 +42,6 @@ COLD_START_POOL = 20_000
 """Items whose raw features a cold start looks at: more would cost decoding and change the picks little."""
 
 
-class ShardGivenUp(LabelplaneError):
-    """A shard failed too often; the message has its last cause."""
-
-    reason = "ShardGivenUp"
-
-
 class ScoringService:
     """Runs the standing model over the items and chooses those that people should see next."""
 
@@ -69,7 +61,7 @@ class ScoringService:
         shards = plan_shards(
             blocks.index.blocks, stage=Stage.SCORE, round_number=request.round_number, attempt=request.attempt
         )
-        await self._work(shards, blocks)
+        await work_in_process(shards, blocks, clock=self._clock)
         parts = [await blocks.part(shard, block) for shard in shards for block in shard.blocks]
         manifest = TableManifest.of(SCORES, parts, classes=request.classes, block_size=blocks.index.block_size)
         key = self._layout.round_manifest(request.round_number, Stage.SCORE, request.attempt, context.generation)
@@ -98,14 +90,6 @@ class ScoringService:
             classes=request.classes,
             context=context,
         )
-
-    async def _work(self, shards: Sequence[Shard], blocks: ScoreBlocks) -> None:
-        queue = MemoryQueue(self._clock)
-        for shard in shards:
-            await queue.put(shard)
-        await work(queue, blocks, stop=asyncio.Event(), wait_seconds=0.05, until_empty=True)
-        if dead := await queue.dead_letters():
-            raise ShardGivenUp(f"{len(dead)} of {len(shards)} shards failed; {dead[0].shard.key}: {dead[0].cause}")
 
     async def _score_figures(self, ref: str, previous_ref: str) -> dict[str, float]:
         scores = await self._tables.read(ref, SCORES)
