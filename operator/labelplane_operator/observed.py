@@ -107,14 +107,12 @@ class PodView:
         name: of the pod.
         containers: its containers.
         unschedulable: why no node takes it; empty when one has.
-        mount_failure: why a volume cannot be mounted, where that is known; empty when none fails.
         gated: what must happen before the pod may be scheduled, as its queue admitting it; empty when nothing must.
     """
 
     name: str
     containers: tuple[ContainerView, ...] = ()
     unschedulable: str = ""
-    mount_failure: str = ""
     gated: str = ""
 
 

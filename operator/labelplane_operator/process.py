@@ -130,7 +130,7 @@ class _Operator:
         return Reconciler(
             kube,
             self._cache,
-            Observer(self._cache, services),
+            Observer(kube, self._cache, services),
             Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
             services,
             installation=Installation(self._settings.installation, epoch, is_cluster=True),
@@ -198,7 +198,12 @@ class _Operator:
             pull_policy=settings.image_pull_policy,
             pull_secrets=settings.pull_secrets,
         )
-        return Platform(images=images, installation=settings.installation, namespace=settings.pod_namespace)
+        return Platform(
+            images=images,
+            installation=settings.installation,
+            namespace=settings.pod_namespace,
+            trusted_packages=settings.trusted_package_names,
+        )
 
     def _may_write(self) -> bool:
         return self._election is not None and self._election.is_leader()

@@ -44,6 +44,7 @@ class OperatorSettings(BaseModel):
     image_review: str = Field(min_length=1)
     image_pull_policy: str = Field(default="IfNotPresent", pattern="^(Always|IfNotPresent|Never)$")
     image_pull_secrets: str = Field(default="", description="Names of Secrets that pull the images.")
+    trusted_packages: str = Field(default="", description="Python packages whose functions may be rules of jobs.")
     service_address: str = Field(
         default="{service}.{namespace}.svc:50051",
         pattern=r"\{service\}",
@@ -88,6 +89,11 @@ class OperatorSettings(BaseModel):
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to watch; none means all."""
         return _words(self.watch_namespaces)
+
+    @property
+    def trusted_package_names(self) -> tuple[str, ...]:
+        """The packages whose functions may be rules of jobs."""
+        return _words(self.trusted_packages)
 
     @property
     def pull_secrets(self) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, start_http_server
@@ -59,6 +60,7 @@ class ServiceParts:
         trusted_packages: Python packages whose functions may run as rules.
         open_queue: returns the queue from which workers take a stage's shards; None where there are no workers, so
             that a service works its shards by itself.
+        rules_folder: holds a folder of files of rules for each mounted ConfigMap; None where none is.
     """
 
     store: ObjectStore
@@ -69,6 +71,7 @@ class ServiceParts:
     open_address: Callable[[str], ObjectStore] = _opens_nothing
     trusted_packages: tuple[str, ...] = ()
     open_queue: Callable[[Stage], WorkQueue] | None = None
+    rules_folder: Path | None = None
 
 
 Register = Callable[[ServiceParts], Sequence[Registration]]
@@ -161,6 +164,7 @@ async def _open_parts(settings: ServiceSettings, *, owner: str, queues: "JobQueu
         open_address=partial(open_in_cluster, options=options),
         trusted_packages=settings.trusted_package_names,
         open_queue=None if queues is None else queues.open,
+        rules_folder=settings.rules_folder,
     )
 
 

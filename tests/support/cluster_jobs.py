@@ -111,10 +111,24 @@ def with_overrides() -> JobBuilder:
     )
 
 
+def with_rules() -> JobBuilder:
+    """Begin with a job whose rules stand in two ConfigMaps, one of them twice, and in the job itself."""
+    return in_bucket().having(
+        "spec.sources.rules",
+        [
+            {"name": "own", "label": "1", "regex": "one"},
+            {"name": "team", "configMap": {"name": "team-rules"}},
+            {"name": "more", "configMap": {"name": "team-rules", "key": "more.yaml"}},
+            {"name": "shared", "configMap": {"name": "shared.rules"}},
+        ],
+    )
+
+
 CASES: Mapping[str, ClusterJob] = {
     "small": ClusterJob(in_bucket()),
     "small-with-a-crowd": ClusterJob(in_own_store()),
     "small-with-overrides": ClusterJob(with_overrides()),
+    "small-with-rules": ClusterJob(with_rules()),
     "small-suspended": ClusterJob(in_bucket(), frozenset()),
     "small-with-long-names": ClusterJob(in_bucket("d" * 63)),
     "small-whose-name-begins-with-a-digit": ClusterJob(in_bucket("2nd-try")),
@@ -125,6 +139,7 @@ CASES: Mapping[str, ClusterJob] = {
         in_bucket(), frozenset({Part.AGGREGATION, Part.DISTILLATION}), Profile.DISTRIBUTED
     ),
     "distributed-while-people-vote": ClusterJob(in_bucket(), frozenset({Part.AGGREGATION}), Profile.DISTRIBUTED),
+    "distributed-with-rules": ClusterJob(with_rules(), ALL_PARTS, Profile.DISTRIBUTED),
     "distributed-suspended": ClusterJob(in_bucket(), frozenset(), Profile.DISTRIBUTED),
     "distributed-with-overrides": ClusterJob(with_overrides(), ALL_PARTS, Profile.DISTRIBUTED),
     "distributed-with-long-names": ClusterJob(in_bucket("d" * 63), ALL_PARTS, Profile.DISTRIBUTED),

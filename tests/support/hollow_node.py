@@ -1,9 +1,10 @@
 """A node without a kubelet: it starts the containers of Deployments and Jobs as processes of this machine.
 
 Each container runs its own command with the environment of its pod template: values from Secrets are read, files of
-mounted Secrets are written to a temporary folder, and port 50051 becomes a unix socket named after the Deployment, so
-that many jobs run side by side. What it reports to the API server is what a Deployment of one pod would: readyReplicas.
-A pod that waits for its queue or for a Secret, and those of Jobs, are made on the API server too.
+mounted Secrets and ConfigMaps are written to a temporary folder (those of ConfigMaps again when they change), and port
+50051 becomes a unix socket named after the Deployment, so that many jobs run side by side. What it reports to the API
+server is what a Deployment of one pod would: readyReplicas. A pod that waits for its queue, a Secret or a ConfigMap,
+and those of Jobs, are made on the API server too.
 """
 
 import os
@@ -19,9 +20,9 @@ from typing import Any
 import grpc
 from api_server import ApiError, ApiServer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from hollow_containers import CannotStart, HollowContainers
+from hollow_containers import CannotMount, CannotStart, HollowContainers
 from hollow_jobs import HollowJobs
-from hollow_pods import HollowPods, waiting
+from hollow_pods import HollowPods, creating, waiting
 from real_parts import stop
 
 from labelplane_operator.builders import JOB_LABEL
@@ -113,6 +114,8 @@ class HollowNode:
         for name, deployment in deployments.items():
             if deployment["spec"]["replicas"] and name not in self._pods:
                 self._begin(name, deployment)
+            elif name in self._pods:
+                self._containers.refresh(name, deployment["spec"]["template"]["spec"])
         for name, deployment in deployments.items():
             self._report(name, deployment)
         self._hide_running(deployments)
@@ -140,7 +143,8 @@ class HollowNode:
                 stop(process)
             self._show(name, template)
             cannot = template["spec"]["containers"][len(processes)]
-            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=waiting(str(error)))
+            state = creating() if isinstance(error, CannotMount) else waiting(str(error))
+            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=state)
             return
         self._pods[name] = _Pod(processes, socket, deployment["metadata"]["uid"])
         self.started.append(name)

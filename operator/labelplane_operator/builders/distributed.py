@@ -31,6 +31,7 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             override=overrides.aggregation or NO_OVERRIDE,
             replicas=int(Part.AGGREGATION in parts),
             has_connector=has_connector(job),
+            has_rules=True,
         ),
         Workload(
             name=part_name(job, Part.SCORING),

@@ -35,6 +35,7 @@ class Platform:
         metrics_port: of /metrics.
         has_queue: whether NATS is there. Without it a service works its own shards, and no scoring worker runs.
         queue_port: of NATS.
+        trusted_packages: Python packages in the images, whose functions may be rules of jobs.
     """
 
     images: Images
@@ -44,3 +45,4 @@ class Platform:
     metrics_port: int = 9090
     has_queue: bool = False
     queue_port: int = 4222
+    trusted_packages: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ class Workload:
         replicas: how many pods should run now.
         has_service: whether it is called by gRPC.
         has_connector: whether the connector of the job's humans runs beside it.
+        has_rules: whether stage Vote runs in it, and with it the job's rules.
         is_single: whether two pods of it would work against each other, so that an old one goes before a new one comes.
         drain_seconds: what a pod is given to finish or hand back its work when it is stopped.
     """
@@ -37,5 +38,6 @@ class Workload:
     replicas: int
     has_service: bool = True
     has_connector: bool = False
+    has_rules: bool = False
     is_single: bool = True
     drain_seconds: int = 30

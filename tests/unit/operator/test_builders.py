@@ -640,3 +640,68 @@ def test_the_job_that_removes_waits_in_the_queue_as_all_that_runs() -> None:
 
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
     assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("case", "voting"), [("small-with-rules", "small"), ("distributed-with-rules", "aggregation")])
+def test_files_of_rules_are_mounted_where_stage_vote_runs_and_nowhere_else(case: str, voting: str) -> None:
+    children = CASES[case].children()
+
+    mounts = {
+        each["name"]: [mount for mount in each["volumeMounts"] if mount["name"] == "rules"]
+        for spec in pod_specs(children)
+        for each in spec["containers"]
+    }
+    assert mounts.pop(voting) == [{"name": "rules", "mountPath": "/etc/labelplane/rules", "readOnly": True}]
+    assert not any(mounts.values())
+    assert [volume for spec in pod_specs(children) for volume in spec["volumes"] if volume["name"] == "rules"] == [
+        {
+            "name": "rules",
+            "projected": {
+                "sources": [
+                    {
+                        "configMap": {
+                            "name": "team-rules",
+                            "items": [
+                                {"key": "rules.yaml", "path": "team-rules/rules.yaml"},
+                                {"key": "more.yaml", "path": "team-rules/more.yaml"},
+                            ],
+                        }
+                    },
+                    {
+                        "configMap": {
+                            "name": "shared.rules",
+                            "items": [{"key": "rules.yaml", "path": "shared.rules/rules.yaml"}],
+                        }
+                    },
+                ]
+            },
+        }
+    ]
+    assert variables(children, voting)["LABELPLANE_RULES_FOLDER"] == "/etc/labelplane/rules"
+
+
+@pytest.mark.parametrize(
+    ("profile", "voting"), [(Profile.SMALL, {"small"}), (Profile.DISTRIBUTED, {"aggregation"})], ids=str
+)
+def test_the_pod_that_votes_is_told_which_packages_the_installation_trusts(profile: Profile, voting: set[str]) -> None:
+    job = ClusterJob(in_bucket(), profile=profile).build()
+
+    children = build_children(job, ALL_PARTS, replace(PLATFORM, trusted_packages=("house", "team")), token=TOKEN)
+
+    told = {
+        each["name"]: variable["value"]
+        for spec in pod_specs(children)
+        for each in spec["containers"]
+        for variable in each["env"]
+        if variable["name"] == "LABELPLANE_TRUSTED_PACKAGES"
+    }
+    assert told == dict.fromkeys(voting, "house,team")
+
+
+def test_nothing_of_rules_is_told_where_there_are_none() -> None:
+    names = variables(CASES["small"].children(), "small")
+
+    assert {"LABELPLANE_RULES_FOLDER", "LABELPLANE_TRUSTED_PACKAGES"}.isdisjoint(names)
