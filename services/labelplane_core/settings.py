@@ -117,6 +117,7 @@ class ServiceSettings(ProcessSettings):
         if self.queue_servers and not (self.queue_namespace and self.queue_job):
             raise ValueError("queue_servers needs queue_namespace and queue_job, which name the job's shards")
         return self
+
     rules_folder: Path | None = Field(
         default=None, description="Folder with a folder for each mounted ConfigMap of rules; none where none is."
     )

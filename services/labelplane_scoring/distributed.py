@@ -13,7 +13,7 @@ from labelplane_core.shards import Shard, Stage, plan_shards, require_none_dead
 from labelplane_core.tables import TablePart
 from labelplane_scoring.requests import ScoreRequest
 from labelplane_scoring.scoring_blocks import ScoreBlocks
-from labelplane_scoring.shard_plans import ShardPlan, plan_size
+from labelplane_scoring.shard_plans import ShardPlan, largest_size, plan_size
 
 __all__ = ["DistributedScoring"]
 
@@ -60,12 +60,11 @@ class DistributedScoring:
         return await self._described(shards)
 
     async def _plan(self, request: ScoreRequest, context: OperationContext) -> ShardPlan:
-        """Return how the blocks are cut; the first process to ask does one block to see how long that takes."""
+        """Return how the blocks are cut; of many the first process to ask does one, to see how long that takes."""
         store, layout, where = self._blocks.store, self._blocks.layout, (request.round_number, request.attempt)
         numbers = self._blocks.index.blocks
-        if not numbers or await store.exists(ShardPlan.key(layout, *where)):
-            size = 1
-        else:
+        size = 1
+        if largest_size(len(numbers)) > 1 and not await store.exists(ShardPlan.key(layout, *where)):
             size = plan_size(await self._seconds_per_block(request, numbers[0]), n_blocks=len(numbers))
         plan = ShardPlan(context.request_id, size)
         return await plan.keep(store, layout, round_number=request.round_number, attempt=request.attempt)

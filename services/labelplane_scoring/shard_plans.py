@@ -8,7 +8,7 @@ from labelplane_core.errors import DamagedRecord
 from labelplane_core.shards import Shard, Stage, blocks_per_shard
 from labelplane_core.storage import Layout, ObjectStore, put_once
 
-__all__ = ["ShardPlan", "plan_size"]
+__all__ = ["ShardPlan", "largest_size", "plan_size"]
 
 _FORM: Final = 1
 _FILE: Final = "shards.json"
@@ -17,10 +17,14 @@ _FEWEST_SHARDS: Final = 16
 _MOST_BLOCKS: Final = 32
 
 
+def largest_size(n_blocks: int) -> int:
+    """Return how many blocks a shard may have, so that there are enough shards to share."""
+    return min(max(1, n_blocks // _FEWEST_SHARDS), _MOST_BLOCKS)
+
+
 def plan_size(seconds_per_block: float, *, n_blocks: int) -> int:
     """Return how many blocks make a shard: about ten seconds of work, and enough shards to share."""
-    fair = max(1, n_blocks // _FEWEST_SHARDS)
-    return min(blocks_per_shard(max(seconds_per_block, 1e-3)), fair, _MOST_BLOCKS)
+    return min(blocks_per_shard(max(seconds_per_block, 1e-3)), largest_size(n_blocks))
 
 
 @dataclass(frozen=True, slots=True)
