@@ -119,7 +119,8 @@ class Actor:
         if plan.parts is None:
             is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
             return build_holding(job, self._platform) if is_held else ()
-        return build_children(job, plan.parts, self._platform, token=self._token_of(uid_of(job)))
+        token = self._token_of(uid_of(job))
+        return build_children(job, plan.parts, self._platform, token=token, workers=plan.workers)
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
@@ -165,8 +166,8 @@ class Actor:
         made.add(manifest["metadata"]["name"])
 
     async def _have_deployment(self, job: LabelingJob, child: Child, live: Object | None) -> None:
-        wanted = child.replicas or 0
         if live is None:
+            wanted = child.replicas or 0
             # Born without pods: the API server would give it one.
             live = await self._have_object(job, DEPLOYMENT, child.manifest, None, replicas=0)
             if live["spec"]["replicas"] == 0:
@@ -175,6 +176,7 @@ class Actor:
                 self._cache.put(DEPLOYMENT, live)
         else:
             live = await self._have_object(job, DEPLOYMENT, child.manifest, live)
+            wanted = live["spec"]["replicas"] if child.replicas is None else child.replicas
         if live["spec"]["replicas"] != wanted:
             metadata = live["metadata"]
             await self._kube.scale(DEPLOYMENT, metadata["namespace"], metadata["name"], wanted)

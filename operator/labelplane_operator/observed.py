@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from labelplane_operator.policies.scaling import QueueDepth
+
 __all__ = [
     "CleanupState",
     "CleanupView",
@@ -164,6 +166,7 @@ class Observed:
         awaits_pods: whether a service is away because no pod of it is ready; an event tells when one is.
         problem: why the job's pods cannot run; None when they can, or are not seen yet.
         cleanup: the Job that removes the results; None while there is none.
+        queue: what is on the queue of the scoring workers; None while it is not known, or nobody scores.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
 
@@ -173,4 +176,5 @@ class Observed:
     awaits_pods: bool = False
     problem: Problem | None = None
     cleanup: CleanupView | None = None
+    queue: QueueDepth | None = None
     refusals: tuple[str, ...] = ()

@@ -25,7 +25,6 @@ LabelplaneError
 │   ├── BadKnowledgeBase     a knowledge base cannot be read; names it, file and line
 │   └── BadTicket            a ticket for an item's content that was not signed here
 ├── MissingRuleFile          a file of rules is not there yet: trying again helps once it is mounted
-├── ShardGivenUp             a block could not be voted on, time and again
 ├── PrefixTaken              another job has claimed the output prefix
 ├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
 ├── TooManyItemErrors        more items cannot be read than the job allows
@@ -67,7 +66,6 @@ __all__ = [
     "NotPrepared",
     "NullVoteError",
     "PrefixTaken",
-    "ShardGivenUp",
     "TicketExpired",
     "TooManyItemErrors",
     "UnknownClassError",
@@ -171,12 +169,6 @@ class BadKnowledgeBase(InvalidInput):
     def __init__(self, knowledge_base: str, problem: str) -> None:
         self.knowledge_base, self.problem = knowledge_base, problem
         super().__init__(f"knowledge base {knowledge_base!r}: {problem}")
-
-
-class ShardGivenUp(LabelplaneError):
-    """A shard failed too often; the message has its last cause."""
-
-    reason = "ShardGivenUp"
 
 
 class PrefixTaken(LabelplaneError):

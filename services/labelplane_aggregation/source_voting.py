@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from labelplane_aggregation.errors import BadKnowledgeBase, BadRule, ShardGivenUp
+from labelplane_aggregation.errors import BadKnowledgeBase, BadRule
 from labelplane_aggregation.requests import VoteRequest
 from labelplane_aggregation.rule_files import ReadSources, keep_rule_files, read_rule_files
 from labelplane_aggregation.sources import (
@@ -32,8 +32,7 @@ from labelplane_core.errors import BadKey, ObjectNotFound, StoreNotFound
 from labelplane_core.items import ItemReader
 from labelplane_core.operations import OperationContext
 from labelplane_core.process import ServiceParts
-from labelplane_core.queue import MemoryQueue
-from labelplane_core.shards import Shard, Stage, plan_shards, work
+from labelplane_core.shards import Shard, Stage, plan_shards, work_in_process
 from labelplane_core.storage import Layout, ObjectStore, put_once
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, KNOWLEDGE_BASES, RULES, VOTES, TableManifest, TablePart
@@ -103,7 +102,7 @@ class SourceVoting:
         )
         shards = plan_shards(index.blocks, stage=Stage.VOTE, round_number=request.round_number, attempt=request.attempt)
         await self._prepare(blocks, shards)
-        await self._work(shards, blocks)
+        await work_in_process(shards, blocks, clock=self._parts.clock)
         kept = await keep_rule_files(self._parts.store, self._parts.layout, sources.texts)
         parts = [await blocks.part(bench, block) for bench in benches for block in index.blocks]
         return SourceVotes(parts, rule_files=kept)
@@ -161,14 +160,6 @@ class SourceVoting:
         for bench in blocks.benches:
             if not all([await blocks.has(bench, block) for shard in shards for block in shard.blocks]):
                 await asyncio.to_thread(bench.family.prepare)
-
-    async def _work(self, shards: Sequence[Shard], blocks: "_VoteBlocks") -> None:
-        queue = MemoryQueue(self._parts.clock)
-        for shard in shards:
-            await queue.put(shard)
-        await work(queue, blocks, stop=asyncio.Event(), wait_seconds=0.05, until_empty=True)
-        if dead := await queue.dead_letters():
-            raise ShardGivenUp(f"{len(dead)} of {len(shards)} shards failed; {dead[0].shard.key}: {dead[0].cause}")
 
 
 async def read_annotators(store: ObjectStore, layout: Layout, votes: TableManifest) -> dict[str, str]:

@@ -9,6 +9,7 @@ from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connecto
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.probes import grpc_probes, metrics_probes
+from labelplane_operator.builders.queue_access import queue_mounts, queue_variables
 from labelplane_operator.builders.resources import Resources
 from labelplane_operator.builders.rule_files import rule_mounts, rule_variables
 from labelplane_operator.builders.storage import ca_mounts, storage_variables
@@ -47,7 +48,7 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
             image=workload.image,
             module=workload.module,
             resources=workload.resources.changed_by(workload.override.resources),
-            more_mounts=rule_mounts(job) if workload.has_rules else (),
+            more_mounts=[*(rule_mounts(job) if workload.has_rules else ()), *queue_mounts(workload, platform)],
         ),
         "env": _with_overrides(variables, workload.override.env),
         "ports": ports,
@@ -149,6 +150,7 @@ def _service_variables(job: LabelingJob, workload: Workload, platform: Platform)
         yield plain("LISTEN", f"0.0.0.0:{platform.service_port}")
     yield plain("METRICS_PORT", str(platform.metrics_port))
     yield plain("DRAIN_GRACE_SECONDS", str(workload.drain_seconds))
+    yield from queue_variables(job, workload, platform)
     if workload.has_rules:
         yield from rule_variables(job, platform)
 

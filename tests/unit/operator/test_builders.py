@@ -180,7 +180,7 @@ def test_a_suspended_job_keeps_every_object(case: ClusterJob) -> None:
 def test_without_a_queue_no_worker_runs_and_none_is_reached() -> None:
     job = CASES["distributed-while-it-scores"].build()
 
-    children = build_children(job, ALL_PARTS, replace(PLATFORM, has_queue=False), token=TOKEN)
+    children = build_children(job, ALL_PARTS, replace(PLATFORM, queue=None), token=TOKEN, workers=2)
 
     wanted = {child.manifest["metadata"]["name"]: child.replicas for child in children if child.replicas is not None}
     assert wanted == {
@@ -190,15 +190,36 @@ def test_without_a_queue_no_worker_runs_and_none_is_reached() -> None:
         "digits-distillation": 1,
     }
     (policy,) = of_kind(children, "NetworkPolicy")
-    assert PLATFORM.queue_port not in [
-        port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())
-    ]
+    assert 4222 not in [port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())]
+    names = [each["name"] for spec in pod_specs(children) for box in spec["containers"] for each in box["env"]]
+    assert not [name for name in names if name.startswith("LABELPLANE_QUEUE_")]
 
 
-def test_scoring_begins_with_the_least_workers() -> None:
-    case = ClusterJob(in_bucket().with_scaling(min_replicas=3), ALL_PARTS, Profile.DISTRIBUTED)
+@pytest.mark.parametrize("workers", [None, 0, 3])
+def test_workers_are_as_many_as_the_queue_wants_while_items_are_scored_and_none_otherwise(workers: int | None) -> None:
+    scoring = ClusterJob(in_bucket(), ALL_PARTS, Profile.DISTRIBUTED, workers)
+    training = ClusterJob(in_bucket(), ALL_PARTS - {Part.SCORING_WORKER}, Profile.DISTRIBUTED, workers)
 
-    assert replicas(case)["digits-scoring-worker"] == 3
+    wanted = {child.manifest["metadata"]["name"]: child.replicas for child in scoring.children()}
+    assert wanted["digits-scoring-worker"] == workers
+    assert replicas(training)["digits-scoring-worker"] == 0
+
+
+def test_those_who_put_and_take_shards_know_the_queue_and_the_others_do_not() -> None:
+    children = CASES["distributed-while-it-scores"].children()
+
+    told = {}
+    for each in of_kind(children, "Deployment"):
+        (box, *_), volumes = (each["spec"]["template"]["spec"][name] for name in ("containers", "volumes"))
+        variables = {each["name"]: each.get("value") for each in box["env"]}
+        secrets = [volume["secret"]["secretName"] for volume in volumes if "secret" in volume]
+        told[each["metadata"]["name"]] = (variables.get("LABELPLANE_QUEUE_NAMESPACE"), "queue" in secrets)
+    assert told == {
+        "digits-aggregation": (None, False),
+        "digits-scoring": ("team-a", True),
+        "digits-scoring-worker": ("team-a", True),
+        "digits-distillation": (None, False),
+    }
 
 
 @pytest.mark.parametrize(
