@@ -163,6 +163,8 @@ class _Operator:
             settings=kopf_settings(WATCHED),
             namespaces=self._settings.namespaces,
             clusterwide=not self._settings.namespaces,
+            # Not asked for, kopf would look up a user whom an image need not know.
+            identity=self._settings.pod_name,  # type: ignore[arg-type]  # a str by another name, which kopf keeps
             stop_flag=stop,
         )
         self._heed_signals()  # kopf has put its own in their place
