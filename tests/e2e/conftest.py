@@ -6,11 +6,10 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from jobs_by_kubectl import Jobs
 from kubectl_and_helm import ROOT, User
 from one_node import NODE_ADDRESS, OneNode, running_node
 from s3_server import S3Server, running_s3_server
-
-from labelplane_operator.builders import JOB_LABEL
 
 RELEASE, SYSTEM = "labelplane", "labelplane-system"
 
@@ -63,6 +62,14 @@ def namespace(installed: User, request: pytest.FixtureRequest) -> Iterator[str]:
     installed.kubectl("delete", "namespace", name, "--timeout=120s")
 
 
+@pytest.fixture
+def jobs(installed: User, s3: S3Server, namespace: str) -> Jobs:
+    """The jobs of a namespace with data and credentials."""
+    made = Jobs(installed, s3, namespace)
+    made.prepare()
+    return made
+
+
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
     """Add to a failure what a person would look at first: the jobs, the pods, and what the operator said."""
@@ -76,7 +83,6 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
         "pods": ("get", "pods", "-A", "-o", "wide"),
         "events": ("get", "events", "-A", "--sort-by=.lastTimestamp"),
         "operator": ("logs", "-n", SYSTEM, "-l", "app.kubernetes.io/name=labelplane", "--tail=60"),
-        "services": ("logs", "-A", "-l", JOB_LABEL, "--all-containers", "--tail=60"),
     }.items():
         try:
             report.sections.append((title, user.kubectl(*words, seconds=30)[-6000:]))

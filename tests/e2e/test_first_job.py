@@ -1,29 +1,17 @@
 """A user installs the chart, applies a job and has labels, on a real node with the project's images."""
 
-import csv
+from typing import Any
 
+import grpc
 import pytest
+from jobs_by_kubectl import Jobs, until
 from kubectl_and_helm import User
 from one_node import OneNode
-from points_on_cluster import SECRET, point_job, write_bucket
-from s3_server import ACCESS_KEY, SECRET_KEY, S3Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
+from labelplane.aggregation.v1 import review_inbox_pb2 as pb
+from labelplane.aggregation.v1 import review_inbox_pb2_grpc as pb_grpc
 
-
-def _storage_secret(namespace: str) -> dict[str, object]:
-    return {
-        "apiVersion": "v1",
-        "kind": "Secret",
-        "metadata": {"name": SECRET, "namespace": namespace},
-        "stringData": {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
-    }
-
-
-def _labels(s3: S3Server, bucket: str, namespace: str) -> dict[str, str]:
-    file = s3.buckets / bucket / "out" / namespace / "points" / "export" / "labels.csv"
-    with file.open(newline="", encoding="utf-8") as text:
-        return {row["item"]: row["label"] for row in csv.DictReader(text)}
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def test_the_release_passes_its_own_test(installed: User) -> None:
@@ -32,18 +20,38 @@ def test_the_release_passes_its_own_test(installed: User) -> None:
     assert "Phase:          Succeeded" in said
 
 
-def test_a_job_that_is_applied_is_complete_with_labels_in_the_bucket(
-    installed: User, s3: S3Server, namespace: str
-) -> None:
-    write_bucket(s3, namespace)
-    installed.apply(_storage_secret(namespace), point_job("points", namespace, s3, namespace))
+def test_a_job_that_is_applied_ends_with_its_labels_in_the_bucket_and_no_pod(jobs: Jobs) -> None:
+    jobs.apply("points")
 
-    installed.kubectl("wait", "--for=condition=Complete", "labelingjob/points", "-n", namespace, "--timeout=600s")
+    jobs.wait("points", "Complete")
 
-    assert len(_labels(s3, namespace, namespace)) == 150
-    assert installed.get("pods", "-n", namespace)["items"] == [] or all(
-        pod["metadata"].get("deletionTimestamp") for pod in installed.get("pods", "-n", namespace)["items"]
-    )
+    assert len(jobs.labels("points")) == 150
+    until(lambda: not jobs.pods())
+
+
+def test_one_pod_and_a_pod_for_each_service_give_the_same_labels(jobs: Jobs) -> None:
+    def distributed(fields: dict[str, Any]) -> None:
+        fields["spec"]["profile"] = "Distributed"
+
+    jobs.apply("one-pod")
+    jobs.apply("many-pods", distributed)
+
+    jobs.wait("one-pod", "Complete")
+    jobs.wait("many-pods", "Complete")
+
+    assert jobs.labels("many-pods") == jobs.labels("one-pod")
+    assert len(jobs.labels("one-pod")) == 150
+
+
+def test_a_call_without_the_jobs_token_is_refused(jobs: Jobs) -> None:
+    jobs.apply("points")
+    jobs.wait("points", "DatasetReady")
+    address = jobs.user.get("service", "points", "-n", jobs.namespace)["spec"]["clusterIP"]
+
+    with grpc.insecure_channel(f"{address}:50051") as channel, pytest.raises(grpc.RpcError) as refused:
+        pb_grpc.ReviewInboxStub(channel).GetProgress(pb.GetProgressRequest(), timeout=30)
+
+    assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
 
 def test_no_process_of_the_node_has_ended(node: OneNode, installed: User) -> None:
