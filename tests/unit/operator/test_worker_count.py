@@ -1,15 +1,22 @@
 """How many scoring workers run: by the depth of their queue, from the policy to the Deployment."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from cluster_jobs import ALL_PARTS, UID, in_bucket
+from job_builder import make_job
+from planned_world import PlannedWorld
 from reconciled_world import ReconciledWorld
 
 from labelplane_api import LabelingJob
+from labelplane_api.conditions import ConditionType
 from labelplane_api.running import Profile
 from labelplane_api.scaling import Scaling
 from labelplane_api.status import OperationStatus, Stage
 from labelplane_operator.errors import QueueAway
 from labelplane_operator.observe import Observer
+from labelplane_operator.observed import OperationState
 from labelplane_operator.parts import Part
 from labelplane_operator.plan import Plan
 from labelplane_operator.policies.scaling import QueueDepth
@@ -76,6 +83,27 @@ async def test_depth_is_read_while_items_are_scored_by_workers(
 
     assert seen.queue == want
     assert set(depths.asked) <= {f"labelplane.team-a.{UID}.score"}
+
+
+@pytest.mark.parametrize(
+    ("observed", "want_workers", "want_reason"),
+    [
+        pytest.param({"queue": QueueDepth(40, 2)}, 2, "StageRunning", id="known"),
+        pytest.param({"unavailable": "NATS does not answer"}, None, "DependencyUnavailable", id="away"),
+    ],
+)
+def test_queue_that_is_away_is_told_and_changes_no_number(
+    observed: dict[str, Any], want_workers: int | None, want_reason: str
+) -> None:
+    world = PlannedWorld(make_job().build())
+    world.reach(Stage.SCORE, 1)
+    seen = world.observe()
+    assert seen.operation is not None
+    running = replace(seen.operation, state=OperationState.RUNNING)
+
+    plan = world.step(replace(seen, operation=running, **observed))
+
+    assert (plan.workers, world.condition(ConditionType.PROGRESSING)[1]) == (want_workers, want_reason)
 
 
 async def test_workers_come_and_go_and_stay_when_nobody_knows_how_many_are_wanted() -> None:
