@@ -7,6 +7,7 @@ import pytest
 from cluster_jobs import ALL_PARTS, UID, in_bucket
 from job_builder import make_job
 from planned_world import PlannedWorld
+from prometheus_client import CollectorRegistry, generate_latest
 from reconciled_world import ReconciledWorld
 
 from labelplane_api import LabelingJob
@@ -15,6 +16,7 @@ from labelplane_api.running import Profile
 from labelplane_api.scaling import Scaling
 from labelplane_api.status import OperationStatus, Stage
 from labelplane_operator.errors import QueueAway
+from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
 from labelplane_operator.observed import OperationState
 from labelplane_operator.parts import Part
@@ -104,6 +106,19 @@ def test_queue_that_is_away_is_told_and_changes_no_number(
     plan = world.step(replace(seen, operation=running, **observed))
 
     assert (plan.workers, world.condition(ConditionType.PROGRESSING)[1]) == (want_workers, want_reason)
+
+
+def test_depth_is_a_metric_while_it_is_known() -> None:
+    registry = CollectorRegistry()
+    metrics = OperatorMetrics(registry)
+    metrics.queue_seen("team-a", "digits", QueueDepth(40, 2))
+    shown = generate_latest(registry).decode()
+    metrics.queue_seen("team-a", "digits", None)
+    metrics.queue_seen("team-a", "digits", None)
+
+    assert 'labelplane_job_queue_depth{job="digits",namespace="team-a",state="ready"} 40.0' in shown
+    assert 'labelplane_job_queue_depth{job="digits",namespace="team-a",state="leased"} 2.0' in shown
+    assert "queue_depth{" not in generate_latest(registry).decode()
 
 
 async def test_workers_come_and_go_and_stay_when_nobody_knows_how_many_are_wanted() -> None:
