@@ -4,13 +4,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from lapsing_queue import make_address
+from lapsing_queue import SettledQueue, make_address
 from nats_server import NatsServer, running_nats_server
 from queue_conformance import leased, make_shard
 
 from labelplane_core.clock import SystemClock
 from labelplane_core.queue.connection import QueueAccess, QueueConnection
-from labelplane_core.queue.jetstream import JetStreamQueue
 from labelplane_core.shards import Stage
 from labelplane_operator.errors import QueueAway
 from labelplane_operator.policies.scaling import QueueDepth
@@ -61,7 +60,7 @@ def credentials(folder: Path, user: str, password: str) -> Path:
 
 async def put_two_and_lease_one(address: str, namespace: str, folder: Path | None) -> None:
     connection = QueueConnection(QueueAccess(address, folder))
-    queue = JetStreamQueue(connection, make_address(namespace=namespace, job="job"), clock=SystemClock())
+    queue = SettledQueue(connection, make_address(namespace=namespace, job="job"), clock=SystemClock())
     await queue.put(make_shard(0))
     await queue.put(make_shard(1))
     await leased(queue)

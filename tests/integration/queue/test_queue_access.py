@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from certificates import Certificate, make_certificate
-from lapsing_queue import make_address
+from lapsing_queue import SettledQueue, make_address
 from nats_server import NatsServer, running_nats_server
 from queue_conformance import make_shard
 
@@ -14,7 +14,6 @@ from labelplane_core.clock import SystemClock
 from labelplane_core.errors import LabelplaneError, QueueRefused, QueueUnavailable
 from labelplane_core.queue import Depth
 from labelplane_core.queue.connection import QueueAccess, QueueConnection
-from labelplane_core.queue.jetstream import JetStreamQueue
 
 CONFIGURATION = """
 tls {{ cert_file: "{certificate}", key_file: "{key}" }}
@@ -67,7 +66,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
 
 async def depth_after_put(address: str, credentials: Path | None, *, namespace: str = "team-a") -> Depth:
     connection = QueueConnection(QueueAccess(address, credentials))
-    queue = JetStreamQueue(connection, make_address(namespace=namespace, job="job"), clock=SystemClock())
+    queue = SettledQueue(connection, make_address(namespace=namespace, job="job"), clock=SystemClock())
     try:
         await queue.put(make_shard())
         return await queue.depth()
@@ -83,7 +82,7 @@ async def test_namespace_is_let_in_by_its_password_over_tls(guarded: Guarded) ->
 async def test_account_of_another_namespace_holds_other_shards(guarded: Guarded) -> None:
     await depth_after_put(guarded.address, guarded.user("team-a", "secret-a"))
     connection = QueueConnection(QueueAccess(guarded.address, guarded.user("team-b", "secret-b")))
-    queue = JetStreamQueue(connection, make_address(namespace="team-a", job="job"), clock=SystemClock())
+    queue = SettledQueue(connection, make_address(namespace="team-a", job="job"), clock=SystemClock())
 
     assert await queue.lease(0) is None
     await connection.close()
@@ -126,7 +125,7 @@ async def test_changed_password_counts_for_the_next_connection(guarded: Guarded)
         "rotated", user="team-a", password="old", ca_crt=guarded.certificate.certificate.read_text()
     )
     connection = QueueConnection(QueueAccess(guarded.address, credentials))
-    queue = JetStreamQueue(connection, make_address(job="rotated"), clock=SystemClock())
+    queue = SettledQueue(connection, make_address(job="rotated"), clock=SystemClock())
     with pytest.raises(QueueRefused):
         await queue.put(make_shard())
     (credentials / "password").write_text("secret-a")
