@@ -105,6 +105,7 @@ class NatsDepths:
             answer = await client.request(subject, timeout=_ANSWER_SECONDS)
         except (nats.errors.Error, OSError) as error:
             raise self._away(type(error).__name__) from error
+        self._trouble = ""
         result: dict[str, Any] = json.loads(answer.data)
         return result
 
@@ -115,7 +116,9 @@ class NatsDepths:
         deadline = asyncio.get_running_loop().time() + _ANSWER_SECONDS
         while not self._client.is_connected:
             if asyncio.get_running_loop().time() >= deadline:
-                raise self._away("it takes no connection")
+                away = self._away("it takes no connection")
+                await self.close()  # the next call reads the credentials anew
+                raise away
             await asyncio.sleep(_LOOK_SECONDS)
         return self._client
 
@@ -138,7 +141,9 @@ class NatsDepths:
         self._connecting = asyncio.create_task(connecting, name="connect to the queue")
 
     async def _note(self, error: Exception) -> None:
-        self._trouble = str(error) or type(error).__name__
+        # A server that refuses hangs up, and not every try hears why.
+        if "violation" not in self._trouble.lower():
+            self._trouble = str(error) or type(error).__name__
 
     def _away(self, why: str) -> QueueAway:
         return QueueAway(f"NATS at {self._servers.servers} does not answer: {self._trouble or why}")

@@ -117,8 +117,11 @@ async def test_queue_that_is_away_is_no_empty_one_and_is_read_again_when_it_is_b
 
 async def test_wrong_credentials_are_told(accounts: NatsServer, tmp_path: Path) -> None:
     depths = NatsDepths(QueueServers(accounts.address, credentials(tmp_path / "wrong", "operator", "x")))
-    with pytest.raises(QueueAway, match=r"(?i)authorization violation"):
-        await depths.depth(queue_subject("team-a", "job", "score"))
+    told = ""
+    while "authorization violation" not in told.lower():  # not every try hears why the server hangs up
+        with pytest.raises(QueueAway) as caught:
+            await depths.depth(queue_subject("team-a", "job", "score"))
+        told = str(caught.value)
     await depths.close()
     damaged = tmp_path / "damaged"
     damaged.mkdir()
