@@ -52,7 +52,7 @@ SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # uv holds .lock in the environment itself, so ours has another name.
 LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.make.lock && flock 9
 
-.PHONY: help quickstart demo test test-unit test-integration chart coverage soak bench verify generate samples lint fmt \
+.PHONY: help quickstart demo test test-unit test-integration chart coverage soak bench simulate verify generate samples lint fmt \
 	tools lock hooks clean
 
 help: ## List the targets
@@ -95,6 +95,9 @@ bench: $(BENCH_VENV)/.bench $(TOOLS)/.stamp ## Measure against peers, interleave
 		echo "== $$name"
 		$(BENCH_VENV)/bin/python $$script --json tests/bench/results/$$name.json
 	done
+
+simulate: $(VENV)/.dev ## Play 100 million items on 1,000 nodes through the scaling policy; writes docs/scaling-simulation.md
+	$(BIN)/python tests/simulate/simulate_scaling.py --processes $(WORKERS)
 
 ## Change it
 
