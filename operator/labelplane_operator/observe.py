@@ -21,9 +21,9 @@ from labelplane_operator.kube import Kube
 from labelplane_operator.observed import Observed, PodView, Problem
 from labelplane_operator.policies.config_maps import NamedKey, find_missing_key, named_keys, storage_keys
 from labelplane_operator.policies.deletion import is_being_deleted
+from labelplane_operator.policies.keda import queue_subject
 from labelplane_operator.policies.pod_problems import find_problem
 from labelplane_operator.policies.scaling import QueueDepth
-from labelplane_operator.queue_depths import queue_subject
 from labelplane_operator.service_calls import PodsNotReady, ServiceUnavailable
 
 __all__ = ["Depths", "Observer"]

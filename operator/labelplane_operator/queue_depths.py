@@ -17,7 +17,7 @@ import nats.errors
 from labelplane_operator.errors import QueueAway
 from labelplane_operator.policies.scaling import QueueDepth
 
-__all__ = ["NatsDepths", "QueueServers", "queue_subject"]
+__all__ = ["NatsDepths", "QueueServers"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +59,6 @@ class QueueServers:
         return {**words, "tls": context}
 
 
-def queue_subject(namespace: str, uid: str, stage: str) -> str:
-    """Return the subject below which the shards of a job's stage are, by which a queue is named."""
-    return f"labelplane.{namespace}.{uid}.{stage}"
-
-
 class NatsDepths:
     """Reads depths over one connection, which is made when it is first needed and again when it is lost."""
 
@@ -74,7 +69,7 @@ class NatsDepths:
         self._trouble = ""
 
     async def depth(self, subject: str) -> QueueDepth:
-        """Return the depth of a queue, as `queue_subject` names it; one that is not there is empty.
+        """Return the depth of a queue, as `policies.keda.queue_subject` names it; one that is not there is empty.
 
         Raises:
             QueueAway: NATS cannot be asked.

@@ -12,8 +12,9 @@ from labelplane_core.clock import SystemClock
 from labelplane_core.queue.connection import QueueAccess, QueueConnection
 from labelplane_core.shards import Stage
 from labelplane_operator.errors import QueueAway
+from labelplane_operator.policies.keda import queue_subject
 from labelplane_operator.policies.scaling import QueueDepth
-from labelplane_operator.queue_depths import NatsDepths, QueueServers, queue_subject
+from labelplane_operator.queue_depths import NatsDepths, QueueServers
 
 # As docs/operations.md has it.
 ACCOUNTS = """
