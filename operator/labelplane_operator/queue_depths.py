@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -88,11 +89,13 @@ class NatsDepths:
         """Leave NATS."""
         connecting, client = self._connecting, self._client
         self._connecting = self._client = None
-        if connecting is not None:
+        while connecting is not None and not connecting.done():
+            # Again until it ends: before Python 3.12 a wait that is over in the same moment swallows the word.
             connecting.cancel()
-            await asyncio.wait({connecting})
+            await asyncio.wait({connecting}, timeout=_LOOK_SECONDS)
         if client is not None and not client.is_closed:
-            await client.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.close(), _ANSWER_SECONDS)
 
     async def _ask(self, subject: str) -> dict[str, Any]:
         client = await self._connected()

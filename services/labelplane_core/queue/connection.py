@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -120,11 +121,13 @@ class QueueConnection:
         """Leave the server; a later call connects again."""
         connecting, client = self._connecting, self._client
         self._connecting = self._client = None
-        if connecting is not None:
+        while connecting is not None and not connecting.done():
+            # Again until it ends: before Python 3.12 a wait that is over in the same moment swallows the word.
             connecting.cancel()
-            await asyncio.wait({connecting})
+            await asyncio.wait({connecting}, timeout=_LOOK_SECONDS)
         if client is not None and not client.is_closed:
-            await client.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.close(), self._access.answer_seconds)
 
     async def _connected(self) -> nats.aio.client.Client:
         if self._client is None or self._client.is_closed:
