@@ -70,7 +70,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),
-    Unbuilt("spec.model.image"),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
     Unbuilt("spec.scaling"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
@@ -84,6 +83,9 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.output.deletionPolicy"),
 )
 
+
+_ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.model.image"),)
+"""What a cluster has and a run on one machine has not: nothing there runs containers."""
 
 _ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
 """What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
@@ -102,6 +104,11 @@ def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     return unsupported(job, table=_ABOUT_A_CLUSTER)
 
 
+def unsupported_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
+    """List the fields that the job sets and that are not built where no cluster runs it."""
+    return unsupported(job, table=(*UNBUILT, *_ON_ONE_MACHINE))
+
+
 def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet where an operator runs it."""
     return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
@@ -111,11 +118,16 @@ def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> 
     """Refuse a job that uses what is not built yet.
 
     Raises:
-        NotSupportedError: names every such field, as "not supported yet: spec.model.image".
+        NotSupportedError: names every such field, as "not supported yet: spec.scaling.maxReplicas".
     """
     fields = unsupported(job, table=table)
     if fields:
         raise NotSupportedError(fields)
+
+
+def check_supported_on_one_machine(job: LabelingJob) -> None:
+    """Refuse a job that uses what is not built where no cluster runs it; errors as `check_supported`."""
+    check_supported(job, table=(*UNBUILT, *_ON_ONE_MACHINE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,7 +116,9 @@ class Actor:
         if plan.parts is None:
             is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
             return build_holding(job, self._platform) if is_held else ()
-        return build_children(job, plan.parts, self._platform, token=self._token_of(uid_of(job)))
+        return build_children(
+            job, plan.parts, self._platform, token=self._token_of(uid_of(job)), training=plan.training
+        )
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
@@ -130,7 +132,7 @@ class Actor:
             return
         live = self._live(job, kind, child.manifest)
         if live is None:
-            if kind is JOB and self._has_pods(job):
+            if child.is_last and self._has_pods(job):
                 return  # their end is an event
             live = await self._unseen(job, kind, child.manifest)
         if live is not None and not belongs_to(live, job.metadata.uid):

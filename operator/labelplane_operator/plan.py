@@ -12,10 +12,10 @@ from labelplane_api.conditions import Condition, ConditionStatus, ConditionType,
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
-from labelplane_api.support import unsupported, unsupported_on_clusters
+from labelplane_api.support import unsupported_on_clusters, unsupported_on_one_machine
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
+from labelplane_operator.observed import Observed, OperationError, OperationState, Problem, TrainingState
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
@@ -26,7 +26,8 @@ from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
-from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
+from labelplane_operator.requests import Installation, StageRequest, build_request, request_id, training_run
+from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
 
@@ -62,6 +63,7 @@ class Plan:
     Attributes:
         status: the whole new status.
         start: the stage to start; starting one that runs or has finished changes nothing.
+        training: the try of a training image whose Job should stand, before Train is started and while it runs.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
         events: what to tell people, after the status is written.
@@ -74,6 +76,7 @@ class Plan:
 
     status: LabelingJobStatus
     start: StageRequest | None = None
+    training: TrainingRun | None = None
     parts: frozenset[Part] | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
@@ -93,7 +96,9 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
         return _remove(job, observed, now=now)
     plan = _pursue(job, observed, installation=installation, now=now)
     status = folds.named_stage(folds.clocked(job.status, plan.status, now=now))
-    plan = replace(plan, status=status, parts=wanted_parts(status), events=_changes(job.status, status))
+    trains_outside = job.spec.model.image is not None and plan.start is None
+    parts = wanted_parts(status, trains_outside=trains_outside)
+    plan = replace(plan, status=status, parts=parts, events=_changes(job.status, status))
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
 
 
@@ -157,7 +162,7 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
+    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported_on_one_machine(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
     wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:
@@ -301,7 +306,18 @@ def _keep_running(
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)
-    return Plan(status, start=start, requeue_after_seconds=_sooner(_running_seconds(observed), left))
+    training = training_run(job, start)
+    if training is None or _is_trained(start, observed):
+        soon = _running_seconds(observed)
+        return Plan(status, start=start, training=training, requeue_after_seconds=_sooner(soon, left))
+    # Events of the Job and its pod say how it gets on.
+    return Plan(status, training=training, requeue_after_seconds=_sooner(AWAITING_SECONDS, left))
+
+
+def _is_trained(start: StageRequest, observed: Observed) -> bool:
+    """Whether the training image has handed over what a Train is to take."""
+    view = observed.training
+    return view is not None and view.request_id == start.request_id and view.state is TrainingState.SUCCEEDED
 
 
 def _running_seconds(observed: Observed) -> float:

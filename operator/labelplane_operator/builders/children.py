@@ -13,7 +13,9 @@ from labelplane_operator.builders.service_account import build_service_account
 from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
 from labelplane_operator.builders.topology import build_workloads
+from labelplane_operator.builders.training import build_training_job
 from labelplane_operator.parts import Part
+from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Child", "build_children"]
 
@@ -25,13 +27,17 @@ class Child:
     Attributes:
         manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
         replicas: the wanted pods of a Deployment; None for other kinds.
+        is_last: whether it is made only when no pod of the job is left.
     """
 
     manifest: Mapping[str, Any] = field(repr=False)
     replicas: int | None = None
+    is_last: bool = False
 
 
-def build_children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> tuple[Child, ...]:
+def build_children(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, training: TrainingRun | None = None
+) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
 
     Args:
@@ -39,11 +45,13 @@ def build_children(job: LabelingJob, parts: frozenset[Part], platform: Platform,
         parts: the services that should be up. None is: all objects stay, no pod runs.
         platform: the installation.
         token: the job's token.
+        training: the try of a training image whose Job should stand; None for none.
 
     Raises:
         ValueError: the job has no uid.
     """
-    return tuple(_children(job, parts, platform, token=token))
+    children = tuple(_children(job, parts, platform, token=token))
+    return children if training is None else (*children, Child(build_training_job(job, training, platform)))
 
 
 def _children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> Iterator[Child]:

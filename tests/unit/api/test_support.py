@@ -4,7 +4,13 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import NotSupportedError, check_supported, unsupported
-from labelplane_api.support import UNBUILT, Unbuilt
+from labelplane_api.support import (
+    UNBUILT,
+    Unbuilt,
+    check_supported_on_one_machine,
+    unsupported_on_clusters,
+    unsupported_on_one_machine,
+)
 
 JOB = make_job()
 HUMANS = "spec.sources.humans"
@@ -113,7 +119,6 @@ NOT_BUILT = [
     pytest.param(
         JOB.with_student(weights="az://b/w"), "spec.model.student.weights: az://b/w", id="a student's weights in Azure"
     ),
-    pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
     pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
@@ -145,12 +150,25 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.having("spec.model.image", "me/train:1").with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.with_output(formats=["Coco"]).with_scaling(min_replicas=1, max_replicas=3).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
-    assert caught.value.fields == ("spec.model.image", "spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+    assert caught.value.fields == (
+        "spec.scaling.minReplicas",
+        "spec.scaling.maxReplicas",
+        "spec.output.formats: Coco",
+    )
     assert not caught.value.retryable
+
+
+def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
+    job = JOB.having("spec.model.image", "me/train:1").build()
+
+    assert unsupported_on_clusters(job) == ()
+    assert unsupported_on_one_machine(job) == ("spec.model.image",)
+    with pytest.raises(NotSupportedError, match=r"not supported yet: spec.model.image"):
+        check_supported_on_one_machine(job)
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:
