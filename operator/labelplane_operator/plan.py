@@ -310,8 +310,10 @@ def _keep_running(
     if training is None or _is_trained(start, observed):
         soon = _running_seconds(observed)
         return Plan(status, start=start, training=training, requeue_after_seconds=_sooner(soon, left))
-    # Events of the Job and its pod say how it gets on.
-    return Plan(status, training=training, requeue_after_seconds=_sooner(AWAITING_SECONDS, left))
+    # Events of the Job and its pod say how it gets on; nothing tells when a service that is up answers again.
+    is_silent = bool(observed.unavailable) and not observed.awaits_pods
+    soon = RUNNING_SECONDS if is_silent else AWAITING_SECONDS
+    return Plan(status, training=training, requeue_after_seconds=_sooner(soon, left))
 
 
 def _is_trained(start: StageRequest, observed: Observed) -> bool:

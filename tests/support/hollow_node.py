@@ -51,12 +51,14 @@ class HollowNode:
         namespace: the namespace that it serves.
         folder: where sockets, logs and mounted files lie.
         started: the Deployments whose processes were started, one entry each time.
+        images: the scripts that images of users stand for.
         admits: whether pods with a queue are admitted, as by Kueue; the others wait with its gate.
     """
 
     server: ApiServer
     namespace: str
     folder: Path
+    images: dict[str, Path] = field(default_factory=dict)
     _pods: dict[str, _Pod] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -64,7 +66,7 @@ class HollowNode:
     admits: bool = True
 
     def __post_init__(self) -> None:
-        self._containers = HollowContainers(self.server, self.namespace, self.folder)
+        self._containers = HollowContainers(self.server, self.namespace, self.folder, self.images)
         self._shown = HollowPods(self.server, self.namespace)
         self.jobs = HollowJobs(self.server, self.namespace, self._containers, self._shown)
 
@@ -140,7 +142,7 @@ class HollowNode:
                 stop(process)
             self._show(name, template)
             cannot = template["spec"]["containers"][len(processes)]
-            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=waiting(str(error)))
+            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=waiting(error))
             return
         self._pods[name] = _Pod(processes, socket, deployment["metadata"]["uid"])
         self.started.append(name)

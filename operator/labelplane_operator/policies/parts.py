@@ -26,9 +26,9 @@ _PARTS: Final[Mapping[Stage, frozenset[Part]]] = {
 def wanted_parts(status: LabelingJobStatus, *, trains_outside: bool = False) -> frozenset[Part] | None:
     """Return the services that should be up: those of the stage that runs, aggregation alone while people are asked.
 
-    While a training image of the user trains (`trains_outside`), no trainer of ours is up. A stage that waits for its
-    next try keeps its services. Empty when the job is suspended, and while it waits for another job to leave its prefix;
-    None when it is finished or refused, so that no object of it need stand.
+    While a training image trains (`trains_outside`), no trainer of ours is up. A stage that waits for its next try
+    keeps its services. Empty when the job is suspended, and while it waits for another job to leave its prefix; None
+    when it is finished or refused, so that no object of it need stand.
     """
     if is_finished(status):
         return None
