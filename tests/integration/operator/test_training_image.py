@@ -18,7 +18,7 @@ Object = dict[str, Any]
 def _apply(cluster: Cluster, image: str) -> None:
     def with_image(fields: Object) -> None:
         fields["spec"]["model"] = {"image": f"me/train:{image}", "student": {"encoder": "Linear"}}
-        fields["spec"]["budget"]["votes"] = 48
+        fields["spec"]["budget"]["votes"] = 36
         fields["spec"]["run"]["backoffLimit"] = 0
 
     job = point_job("points", cluster.namespace, cluster.s3, cluster.bucket, with_image)
@@ -39,7 +39,7 @@ def _have_image(node: HollowNode, name: str, script: str, folder: Path) -> None:
 
 
 def _wait(cluster: Cluster, reached: Callable[[Object], bool]) -> Object:
-    return wait_for(cluster.server, cluster.namespace, "points", reached, seconds=50)
+    return wait_for(cluster.server, cluster.namespace, "points", reached, seconds=300)
 
 
 def _failed_again(job: Object, reason: str) -> bool:
