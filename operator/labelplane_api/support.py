@@ -48,8 +48,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
-    Unbuilt("spec.sources.rules.configMap"),
     Unbuilt("spec.sources.rules.reviewShare"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
@@ -84,14 +82,20 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
 )
 
 
-_ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.model.image"),)
-"""What a cluster has and a run on one machine has not: nothing there runs containers."""
-
 _ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
 """What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
 
+ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (
+    *UNBUILT,
+    # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
+    Unbuilt("spec.sources.rules.configMap"),
+    # Nothing there runs containers.
+    Unbuilt("spec.model.image"),
+)
+"""Everything that a run on one machine has not."""
 
-def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
+
+def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHINE) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet, with the value where the value is the reason.
 
     A field that has its default, set or not, is never listed: the API server writes defaults into every object.
@@ -104,17 +108,12 @@ def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     return unsupported(job, table=_ABOUT_A_CLUSTER)
 
 
-def unsupported_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
-    """List the fields that the job sets and that are not built where no cluster runs it."""
-    return unsupported(job, table=(*UNBUILT, *_ON_ONE_MACHINE))
-
-
 def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet where an operator runs it."""
     return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
 
 
-def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:
+def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHINE) -> None:
     """Refuse a job that uses what is not built yet.
 
     Raises:
@@ -123,11 +122,6 @@ def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> 
     fields = unsupported(job, table=table)
     if fields:
         raise NotSupportedError(fields)
-
-
-def check_supported_on_one_machine(job: LabelingJob) -> None:
-    """Refuse a job that uses what is not built where no cluster runs it; errors as `check_supported`."""
-    check_supported(job, table=(*UNBUILT, *_ON_ONE_MACHINE))
 
 
 @dataclass(frozen=True, slots=True)

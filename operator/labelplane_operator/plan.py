@@ -12,7 +12,7 @@ from labelplane_api.conditions import Condition, ConditionStatus, ConditionType,
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
-from labelplane_api.support import unsupported_on_clusters, unsupported_on_one_machine
+from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
 from labelplane_operator.observed import Observed, OperationError, OperationState, Problem, TrainingState
@@ -26,6 +26,7 @@ from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
+from labelplane_operator.policies.worker_count import wanted_workers
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id, training_run
 from labelplane_operator.training_run import TrainingRun
 
@@ -66,6 +67,7 @@ class Plan:
         training: the try of a training image whose Job should stand, before Train is started and while it runs.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
+        workers: the scoring workers that should be up while that part is; None leaves their number as it is.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
         finalizer: whether the finalizer of the results should stand; None leaves it as it is.
@@ -78,6 +80,7 @@ class Plan:
     start: StageRequest | None = None
     training: TrainingRun | None = None
     parts: frozenset[Part] | None = None
+    workers: int | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
     finalizer: bool | None = None
@@ -97,8 +100,13 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
     plan = _pursue(job, observed, installation=installation, now=now)
     status = folds.named_stage(folds.clocked(job.status, plan.status, now=now))
     trains_outside = job.spec.model.image is not None and plan.start is None
-    parts = wanted_parts(status, trains_outside=trains_outside)
-    plan = replace(plan, status=status, parts=parts, events=_changes(job.status, status))
+    plan = replace(
+        plan,
+        status=status,
+        parts=wanted_parts(status, trains_outside=trains_outside),
+        workers=wanted_workers(job.spec.scaling, observed.queue),
+        events=_changes(job.status, status),
+    )
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
 
 
@@ -162,7 +170,7 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported_on_one_machine(job):
+    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
     wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
     if not wrong:

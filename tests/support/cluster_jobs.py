@@ -8,7 +8,7 @@ from job_builder import JobBuilder, make_job
 
 from labelplane_api import LabelingJob
 from labelplane_api.running import Profile
-from labelplane_operator.builders import Child, Images, Platform, build_children, build_cleanup
+from labelplane_operator.builders import Child, Images, Platform, Queue, build_children, build_cleanup
 from labelplane_operator.parts import Part
 from labelplane_operator.training_run import TrainingRun
 
@@ -27,7 +27,7 @@ PLATFORM = Platform(
     ),
     installation="tests",
     namespace="labelplane-system",
-    has_queue=True,
+    queue=Queue("tls://nats-0.queue.svc:4222,tls://nats-1.queue.svc:4222", credentials_secret="queue", replicas=3),
 )
 
 
@@ -38,6 +38,7 @@ class ClusterJob:
     job: JobBuilder
     parts: frozenset[Part] = ALL_PARTS
     profile: Profile = Profile.SMALL
+    workers: int | None = 2
     training: TrainingRun | None = None
 
     def build(self) -> LabelingJob:
@@ -45,7 +46,9 @@ class ClusterJob:
         return job.with_status(job.status.model_copy(update={"profile": self.profile}))
 
     def children(self) -> tuple[Child, ...]:
-        return build_children(self.build(), self.parts, PLATFORM, token=TOKEN, training=self.training)
+        return build_children(
+            self.build(), self.parts, PLATFORM, token=TOKEN, workers=self.workers, training=self.training
+        )
 
     def cleanup(self) -> tuple[Child, ...]:
         """Return what is left while the results of the deleted job are removed."""
@@ -131,10 +134,25 @@ TRAINING = TrainingRun(
     request='{"task": {"classes": ["$5", "z\\u00fc"]}}',
 )
 
+
+def with_rules() -> JobBuilder:
+    """Begin with a job whose rules stand in two ConfigMaps, one of them twice, and in the job itself."""
+    return in_bucket().having(
+        "spec.sources.rules",
+        [
+            {"name": "own", "label": "1", "regex": "one"},
+            {"name": "team", "configMap": {"name": "team-rules"}},
+            {"name": "more", "configMap": {"name": "team-rules", "key": "more.yaml"}},
+            {"name": "shared", "configMap": {"name": "shared.rules"}},
+        ],
+    )
+
+
 CASES: Mapping[str, ClusterJob] = {
     "small": ClusterJob(in_bucket()),
     "small-with-a-crowd": ClusterJob(in_own_store()),
     "small-with-overrides": ClusterJob(with_overrides()),
+    "small-with-rules": ClusterJob(with_rules()),
     "small-suspended": ClusterJob(in_bucket(), frozenset()),
     "small-with-long-names": ClusterJob(in_bucket("d" * 63)),
     "small-whose-name-begins-with-a-digit": ClusterJob(in_bucket("2nd-try")),
@@ -145,6 +163,7 @@ CASES: Mapping[str, ClusterJob] = {
         in_bucket(), frozenset({Part.AGGREGATION, Part.DISTILLATION}), Profile.DISTRIBUTED
     ),
     "distributed-while-people-vote": ClusterJob(in_bucket(), frozenset({Part.AGGREGATION}), Profile.DISTRIBUTED),
+    "distributed-with-rules": ClusterJob(with_rules(), ALL_PARTS, Profile.DISTRIBUTED),
     "small-while-an-image-trains": ClusterJob(with_image(), frozenset({Part.AGGREGATION}), training=TRAINING),
     "distributed-while-an-image-trains": ClusterJob(
         with_image(), frozenset({Part.AGGREGATION}), Profile.DISTRIBUTED, training=TRAINING

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api_server import ApiServer
-from hollow_containers import CannotStart, HollowContainers
-from hollow_pods import HollowPods, terminated, waiting
+from hollow_containers import CannotMount, CannotStart, HollowContainers
+from hollow_pods import HollowPods, creating, terminated, waiting
 
 Object = dict[str, Any]
 
@@ -73,7 +73,8 @@ class HollowJobs:
         try:
             run.process = self.containers.start(pod, run.step, container, template["spec"])
         except CannotStart as error:
-            self.pods.tell(pod, container, phase="Pending", state=waiting(error), before=before)
+            state = creating() if isinstance(error, CannotMount) else waiting(error)
+            self.pods.tell(pod, container, phase="Pending", state=state, before=before)
             return
         if run.step == 0:
             self.started.append(name)

@@ -42,12 +42,12 @@ def run(
 ) -> None:
     """Run a job until its labels are done. The same command goes on after Ctrl-C or a crash."""
     from labelplane_api.load import read_manifests
-    from labelplane_api.support import check_supported_on_one_machine
+    from labelplane_api.support import check_supported
     from labelplane_cli.embedded.addresses import resolve_addresses
     from labelplane_cli.ruling.checking import check_job_rules
 
     manifests = read_manifests(job_file)
-    check_supported_on_one_machine(manifests.job)
+    check_supported(manifests.job)
     trusted = package_names(trust)
     check_job_rules(manifests, trusted_packages=trusted)
     addresses = resolve_addresses(

@@ -14,7 +14,7 @@ from labelplane_operator.builders.metadata import (
     TRAINING_COMPONENT,
 )
 from labelplane_operator.builders.names import cleanup_name, training_name
-from labelplane_operator.builders.platform_settings import Images, Platform
+from labelplane_operator.builders.platform_settings import Images, Platform, Queue
 from labelplane_operator.builders.topology import service_name, workload_name
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Child",
     "Images",
     "Platform",
+    "Queue",
     "build_children",
     "build_cleanup",
     "build_cleanup_job",

@@ -26,7 +26,7 @@ class Child:
 
     Attributes:
         manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
-        replicas: the wanted pods of a Deployment; None for other kinds.
+        replicas: the wanted pods of a Deployment; None leaves their number as it is, and is for other kinds.
         is_last: whether it is made only when no pod of the job is left.
     """
 
@@ -36,7 +36,13 @@ class Child:
 
 
 def build_children(
-    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, training: TrainingRun | None = None
+    job: LabelingJob,
+    parts: frozenset[Part],
+    platform: Platform,
+    *,
+    token: str,
+    workers: int | None = None,
+    training: TrainingRun | None = None,
 ) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
 
@@ -45,22 +51,25 @@ def build_children(
         parts: the services that should be up. None is: all objects stay, no pod runs.
         platform: the installation.
         token: the job's token.
+        workers: the wanted scoring workers while that part is up; None leaves their number as it is.
         training: the try of a training image whose Job should stand; None for none.
 
     Raises:
         ValueError: the job has no uid.
     """
-    children = tuple(_children(job, parts, platform, token=token))
+    children = tuple(_children(job, parts, platform, token=token, workers=workers))
     return children if training is None else (*children, Child(build_training_job(job, training, platform)))
 
 
-def _children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> Iterator[Child]:
+def _children(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, workers: int | None
+) -> Iterator[Child]:
     # What a pod needs stands before it.
     yield Child(build_service_account(job, platform))
     yield Child(build_token_secret(job, platform, token=token))
     yield Child(build_network_policy(job, platform))
     yield Child(build_disruption_budget(job, platform))
-    workloads = build_workloads(job, parts, platform)
+    workloads = build_workloads(job, parts, platform, workers=workers)
     for workload in workloads:
         if workload.has_service:
             yield Child(build_service(job, workload, platform))

@@ -4,13 +4,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import NotSupportedError, check_supported, unsupported
-from labelplane_api.support import (
-    UNBUILT,
-    Unbuilt,
-    check_supported_on_one_machine,
-    unsupported_on_clusters,
-    unsupported_on_one_machine,
-)
+from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unsupported_on_clusters
 
 JOB = make_job()
 HUMANS = "spec.sources.humans"
@@ -119,6 +113,7 @@ NOT_BUILT = [
     pytest.param(
         JOB.with_student(weights="az://b/w"), "spec.model.student.weights: az://b/w", id="a student's weights in Azure"
     ),
+    pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
     pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
@@ -138,10 +133,16 @@ def test_what_is_not_built_is_refused_by_name(job: JobBuilder, want_field: str) 
     assert str(caught.value) == f"not supported yet: {want_field}"
 
 
+def test_a_config_map_of_rules_is_built_on_clusters() -> None:
+    rules = [{"name": "all", "configMap": {"name": "team"}}]
+
+    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build()) == ()
+
+
 def test_every_row_of_the_table_is_tried() -> None:
     tried = [str(row.values[1]) for row in NOT_BUILT]
 
-    assert [row.path for row in UNBUILT if not any(_plain(field).startswith(row.path) for field in tried)] == []
+    assert [row.path for row in ON_ONE_MACHINE if not any(_plain(field).startswith(row.path) for field in tried)] == []
 
 
 def _plain(field: str) -> str:
@@ -166,9 +167,7 @@ def test_an_own_training_image_is_built_where_something_runs_containers() -> Non
     job = JOB.having("spec.model.image", "me/train:1").build()
 
     assert unsupported_on_clusters(job) == ()
-    assert unsupported_on_one_machine(job) == ("spec.model.image",)
-    with pytest.raises(NotSupportedError, match=r"not supported yet: spec.model.image"):
-        check_supported_on_one_machine(job)
+    assert unsupported(job) == ("spec.model.image",)
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:

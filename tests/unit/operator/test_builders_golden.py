@@ -19,6 +19,7 @@ REVIEWED = (
     "small",
     "small-with-a-crowd",
     "small-with-overrides",
+    "small-with-rules",
     "small-while-an-image-trains",
     "distributed-while-it-scores",
 )
