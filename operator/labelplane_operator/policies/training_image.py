@@ -22,6 +22,7 @@ _IMAGE: Final = "train"
 _MOST_LINES: Final = 5
 _LONGEST_WORDS: Final = 500
 _TODO: Final = "mend what it says, or the image"
+_MORE_MEMORY: Final = "raise resources.limits.memory of distillation in podOverrides"
 
 
 def failed_training(view: TrainingView | None) -> OperationView | None:
@@ -50,7 +51,7 @@ def _error(view: TrainingView) -> OperationError:
         return OperationError(Reason.TRAINING_IMAGE_FAILED, message, is_retryable=True)
     is_mistake = ended.exit_code == _MISTAKE
     if ended.ended_reason == "OOMKilled":
-        todo = "raise resources.limits.memory of distillation in podOverrides"
+        todo = _MORE_MEMORY if ended.name == _IMAGE else "train on fewer items, or hand over a smaller model"
         message = f"{_named(ended)} used more memory than its limit and was killed: {todo}"
         return OperationError(Reason.OUT_OF_MEMORY, message, is_retryable=True)
     said = _last_words(ended.last_words) or ("it was killed" if ended.exit_code == _KILLED else "it said nothing")
@@ -65,7 +66,8 @@ def _named(ended: ContainerView) -> str:
 
 
 def _last_words(text: str) -> str:
-    """Return the last lines of what a container said, as one line."""
-    lines = [" ".join(line.split()) for line in text.splitlines() if line.strip()]
+    """Return the last lines of what a container said, as one line that no terminal obeys."""
+    lines = [" ".join("".join(filter(str.isprintable, line.expandtabs(1))).split()) for line in text.splitlines()]
+    lines = [line for line in lines if line]
     said = " / ".join(lines[-_MOST_LINES:])
     return said if len(said) <= _LONGEST_WORDS else f"...{said[-_LONGEST_WORDS + 3 :]}"

@@ -230,6 +230,21 @@ def _trained(world: PlannedWorld) -> Observed:
             id="out of memory",
         ),
         pytest.param(
+            ContainerView("train", image=IMAGE, exit_code=1, last_words="\x1b[31mred\x1b[0m\tand\x07 loud\n\x1b\n"),
+            "TrainingImageFailed",
+            f"training image {IMAGE} ended with exit code 1: [31mred[0m and loud",
+            True,
+            id="words that a terminal would obey",
+        ),
+        pytest.param(
+            ContainerView("collect", image="ours", exit_code=137, ended_reason="OOMKilled"),
+            "OutOfMemory",
+            "step collect used more memory than its limit and was killed: train on fewer items, or hand over a smaller "
+            "model",
+            True,
+            id="a step out of memory",
+        ),
+        pytest.param(
             ContainerView("collect", image="ours", exit_code=2, last_words="labelplane collect: there is nothing\n"),
             "TrainingImageFailed",
             "step collect ended with exit code 2: labelplane collect: there is nothing",
