@@ -6,12 +6,14 @@ from typing import Any
 import grpc
 import pytest
 from cluster_jobs import in_own_store
+from google.protobuf.json_format import Parse
 from job_builder import make_cluster_job
 from planned_world import CLUSTER, PlannedWorld
 from played_channel import rpc_error
 from reconciled_world import PATH, ReconciledWorld
 
 from labelplane.aggregation.v1 import review_inbox_pb2
+from labelplane.distillation.v1 import distillation_pb2
 from labelplane_api.conditions import ConditionType
 from labelplane_api.running import Profile
 from labelplane_api.status import LabelingJobStatus, Stage
@@ -80,6 +82,20 @@ def test_train_takes_what_the_image_handed_over_and_its_job_stands_till_then() -
     assert following.training is None
     assert following.start is not None
     assert following.start.stage is Stage.SCORE
+
+
+def test_image_is_told_the_very_message_that_train_is_started_with() -> None:
+    odd = JOB.with_student(learning_rate=0.1 + 0.2).with_classes("zu\u0308", '"$(x)', "\u00e9\U0001f600").build()
+    world = waiting(PlannedWorld(odd, installation=CLUSTER))
+    run = the_plan(world).training
+    assert run is not None
+    assert run.request.isascii()
+
+    start = world.step(Observed(training=DONE)).start
+
+    assert start is not None
+    start.message.ClearField("invocation")
+    assert Parse(run.request, distillation_pb2.StartTrainRequest()) == start.message
 
 
 def test_another_leader_asks_for_the_very_same_job() -> None:
