@@ -349,6 +349,8 @@ def _progressing(
         value, reason, message = ConditionStatus.FALSE, observed.problem.reason, observed.problem.message
     elif observed.unavailable:
         reason, message = str(Reason.DEPENDENCY_UNAVAILABLE), observed.unavailable
+    elif observed.training is not None and observed.training.state is TrainingState.RUNNING:
+        message = f"{message}: Job {observed.training.name} trains with image {job.spec.model.image}"
     return folds.with_condition(job, status, ConditionType.PROGRESSING, value, reason, message, now=now)
 
 

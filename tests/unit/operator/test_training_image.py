@@ -68,6 +68,15 @@ def test_image_trains_before_train_is_started_and_no_trainer_of_ours_is_up() -> 
     assert plan.requeue_after_seconds == AWAITING_SECONDS
 
 
+def test_job_that_trains_is_named_with_its_image() -> None:
+    world = waiting()
+
+    world.step(Observed(training=training()))
+
+    message = f"Train of round 1: Job digits-train-1-1 trains with image {IMAGE}"
+    assert world.condition(PROGRESSING) == ("True", "StageRunning", message)
+
+
 def test_train_takes_what_the_image_handed_over_and_its_job_stands_till_then() -> None:
     world = waiting()
     before = the_plan(world).training
