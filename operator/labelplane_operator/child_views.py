@@ -70,7 +70,9 @@ def training_view(job: Object, pods: Sequence[Object], *, request_id: str) -> Tr
         return TrainingView(request_id, name, TrainingState.SUCCEEDED)
     failure = _condition(job, "Failed")
     if failure and all(has_ended(pod) for pod in pods):
-        ended = (container for pod in pods for container in pod_view(pod).containers if container.exit_code)
+        # A pod that the cluster took away was replaced: that its containers were killed explains nothing.
+        own = [pod_view(pod) for pod in pods if not _condition(pod, "DisruptionTarget")]
+        ended = (container for pod in own for container in pod.containers if container.exit_code)
         message = str(failure.get("message", ""))
         return TrainingView(request_id, name, TrainingState.FAILED, message=message, ended=next(ended, None))
     queue = job["metadata"]["labels"].get(QUEUE_LABEL, "") if job["spec"].get("suspend") else ""

@@ -363,6 +363,17 @@ def test_container_that_ended_with_an_error_is_told_with_its_image() -> None:
     assert pod_view(pod("Failed", train=3)).containers[0].image == IMAGE
 
 
+def test_pod_that_the_cluster_took_away_explains_no_failure() -> None:
+    taken = pod("Failed", train=143)
+    taken["status"]["conditions"] = [{"type": "DisruptionTarget", "status": "True"}]
+
+    view = training_view(batch_job("Failed"), [taken, pod("Failed", train=2)], request_id="r")
+
+    assert view.ended is not None
+    assert view.ended.exit_code == 2
+    assert training_view(batch_job("Failed"), [taken], request_id="r").ended is None
+
+
 def test_job_that_is_held_waits_for_its_queue() -> None:
     assert training_view(batch_job(suspend=True), [], request_id="r").queue == "team-a"
     assert training_view(batch_job(), [], request_id="r").queue == ""
