@@ -20,7 +20,15 @@ from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.operations.servicer import OperationServicer
 from labelplane_core.rpc import Registration, RpcServer, TlsFiles
 from labelplane_core.settings import ServiceSettings
-from labelplane_core.storage import Layout, ObjectStore, StoreOptions, open_store, probe_conditional_put
+from labelplane_core.storage import (
+    AddressSigner,
+    Layout,
+    ObjectStore,
+    StoreOptions,
+    open_signer,
+    open_store,
+    probe_conditional_put,
+)
 
 __all__ = ["Register", "ServiceParts", "open_in_cluster", "operation_registration", "run_service", "service_name"]
 
@@ -43,6 +51,7 @@ class ServiceParts:
         clock: the time.
         open_address: returns the store at another address of the job, read only; `BadKey` for what is none.
         trusted_packages: Python packages whose functions may run as rules.
+        item_addresses: gives items addresses at which browsers read them; None where this process hands their bytes on.
     """
 
     store: ObjectStore
@@ -52,6 +61,7 @@ class ServiceParts:
     clock: Clock
     open_address: Callable[[str], ObjectStore] = _opens_nothing
     trusted_packages: tuple[str, ...] = ()
+    item_addresses: AddressSigner | None = None
 
 
 Register = Callable[[ServiceParts], Sequence[Registration]]
@@ -122,6 +132,7 @@ async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
         clock=clock,
         open_address=partial(open_in_cluster, options=options),
         trusted_packages=settings.trusted_package_names,
+        item_addresses=open_signer(settings.data_uri, options=options, endpoint=settings.items_endpoint),
     )
 
 

@@ -101,6 +101,12 @@ class ServiceSettings(ProcessSettings):
         description="Python packages, with commas between, whose functions may run as rules; empty trusts none.",
     )
 
+    items_endpoint: str = Field(
+        default="",
+        description="https://host[:port] at which browsers reach the S3 server of the data set: images are then shown "
+        "from there by presigned addresses; empty streams them through the review page.",
+    )
+
     @property
     def trusted_package_names(self) -> tuple[str, ...]:
         """The packages that are trusted."""
