@@ -110,8 +110,9 @@ def _front(job: "LabelingJob", *, is_wanted: bool, port: int | None, no_browser:
         return None
     console = output()
 
-    def tell(address: str) -> None:
+    def tell(address: str, for_others: str) -> None:
         console.print(f"  Review page: {address}", soft_wrap=True, highlight=False)
+        console.print(f"  For others:  {for_others}", soft_wrap=True, highlight=False)
         console.print("  Ctrl-C is safe: run the same command again.")
 
     return FrontWish(tell=tell, port=port, opens_browser=console.is_terminal and not no_browser)

@@ -72,10 +72,13 @@ class Adjudication:
             NotPrepared: the data set is not indexed yet.
             UnknownItem: there is no such item.
             NobodyAsked: no round has asked people about it.
+            BadDecision: the id is that of another deed.
         """
         await self._check_item(verdict.item_id)
         ledger = await self._inbox.ledger()
-        if await self._inbox.has_noted(verdict.verdict_id):
+        noted = await self._inbox.noted(verdict.verdict_id)
+        if noted is not None:
+            _check_same(verdict, noted)
             return ledger.votes_missing_of(verdict.item_id)
         if not ledger.has_task(verdict.item_id):
             raise NobodyAsked(f"item {verdict.item_id!r}: no round has asked people about it: decide it, or leave it")
@@ -113,6 +116,11 @@ def _check_id(verdict: Verdict, ledger: Ledger) -> None:
         return
     if not known.is_decision or (known.item_id, known.annotator) != (verdict.item_id, verdict.annotator):
         raise BadDecision(f"decision_id {verdict.verdict_id!r} is that of another vote: draw another")
+
+
+def _check_same(verdict: Verdict, noted: Deed) -> None:
+    if (noted.kind, noted.item_id) != (DeedKind.SEND_BACK, verdict.item_id):
+        raise BadDecision(f"deed_id {verdict.verdict_id!r} is that of another deed: draw another")
 
 
 def _over_the_last(vote: IncomingVote, before: IncomingVote | None, ledger: Ledger) -> IncomingVote:

@@ -90,22 +90,23 @@ class Deeds:
 
     def __init__(self) -> None:
         self._deeds: list[Deed] = []
-        self._ids: set[str] = set()
+        self._by_id: dict[str, Deed] = {}
 
     def __iter__(self) -> Iterator[Deed]:
         """Yield the deeds, the oldest first."""
         return iter(self._deeds)
 
-    def has(self, deed_id: str) -> bool:
-        """Whether a deed of this id is known."""
-        return deed_id in self._ids
+    def find(self, deed_id: str) -> Deed | None:
+        """Return the deed of this id, None when there is none."""
+        return self._by_id.get(deed_id)
 
     def add(self, deed: Deed) -> bool:
         """Take a deed in; return whether it is new."""
-        if deed.deed_id and deed.deed_id in self._ids:
+        if deed.deed_id in self._by_id:
             return False
         self._deeds.append(deed)
-        self._ids.add(deed.deed_id)
+        if deed.deed_id:
+            self._by_id[deed.deed_id] = deed
         return True
 
     def page(self, *, before: int, limit: int) -> Sequence[tuple[int, Deed]]:

@@ -131,13 +131,13 @@ class ReviewInbox:
     async def note(self, deed: Deed) -> None:
         """Note durably who did what, and let it take effect; one that is known is noted once."""
         await self._ready()
-        if not (deed.deed_id and self._deeds.has(deed.deed_id)):
+        if self._deeds.find(deed.deed_id) is None:
             await self._audit.append(deed.to_record())
 
-    async def has_noted(self, deed_id: str) -> bool:
-        """Whether a deed of this id is in the audit log."""
+    async def noted(self, deed_id: str) -> Deed | None:
+        """Return the deed of this id in the audit log, None when there is none."""
         await self._ready()
-        return self._deeds.has(deed_id)
+        return self._deeds.find(deed_id)
 
     async def deeds(self, *, before: int, limit: int) -> Sequence[tuple[int, Deed]]:
         """Return a page of the audit log, newest first; see `Deeds.page`."""
