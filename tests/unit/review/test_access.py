@@ -67,7 +67,7 @@ def test_names_are_checked(name: str, want: str | None) -> None:
 
 # -- rights -----------------------------------------------------------------------------------------------------------
 
-BOTH = SecretLink("secret", name="ann", hosts=("127.0.0.1:80",), guest_secret="for others")
+BOTH = SecretLink("secret", name="ann", hosts=("127.0.0.1:80",), guest_secret="for-others")
 
 
 def visitor(cookies: str = "", *, host: str = "127.0.0.1:80", **headers: str) -> Visitor | None:
@@ -77,12 +77,12 @@ def visitor(cookies: str = "", *, host: str = "127.0.0.1:80", **headers: str) ->
 
 def guests_cookie() -> str:
     response = web.Response()
-    BOTH.let_in(response, secret="for others")
+    BOTH.let_in(response, secret="for-others")
     return "; ".join(f"{key}={morsel.value}" for key, morsel in response.cookies.items())
 
 
 def test_the_link_for_others_lets_in_a_guest_who_has_not_the_owners_name() -> None:
-    assert BOTH.opens("for others")
+    assert BOTH.opens("for-others")
     assert visitor(guests_cookie()) == Visitor("guest", is_owner=False)
     assert visitor(cookies_of()) == Visitor("ann", is_owner=True)
 
@@ -95,7 +95,7 @@ def test_without_a_guests_secret_no_empty_word_opens() -> None:
     ("header", "want"),
     [
         pytest.param("Bearer secret", Visitor("ann", is_owner=True), id="the owner's"),
-        pytest.param("Bearer for others", None, id="a guest's: tools bring votes of others"),
+        pytest.param("Bearer for-others", None, id="a guest's: tools bring votes of others"),
         pytest.param("Bearer secre", None, id="a part"),
         pytest.param("Bearer ", None, id="nothing"),
         pytest.param("Basic c2VjcmV0", None, id="another scheme"),
