@@ -90,6 +90,7 @@ class JobList(_Answered):
 class Job(JobInList):
     """Where a job stands."""
 
+    uid: str = Field(description="Tells it from another job of the same name.")
     message: str = Field(description="What it waits for or why it ended; may be empty.")
     classes: list[str] = Field(description="The labels that a vote may have.")
     round: int | None = Field(description="The round that runs; null before the first.")
@@ -148,7 +149,10 @@ class PushedVote(_Sent):
     """A vote of one annotator on one item."""
 
     vote_id: Id
-    item: ItemId
+    item: str = Field(
+        max_length=1024,
+        description="The item's id in the data set. Empty for a row that is no vote, which is set aside and counted.",
+    )
     label: str = Field(default="", max_length=1024, description="One of the job's classes; empty in a retraction.")
     annotator: str = Field(min_length=1, max_length=253, description="Who gave the vote.")
     time: AwareDatetime | None = Field(

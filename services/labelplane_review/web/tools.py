@@ -84,6 +84,7 @@ class Tools:
         status = at_hand.job.status
         return messages.Job(
             **_head(at_hand.job),
+            uid=at_hand.job.metadata.uid,
             message=standing_message(status),
             classes=list(at_hand.job.spec.task.classes),
             round=status.rounds[-1].round if status.rounds else None,
