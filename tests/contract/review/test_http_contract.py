@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from aggregation_world import Service, World, aggregation_world, prepare, review, vote, write_selection
 from front_world import GUEST_SECRET, SECRET, Browser, front_of, page_job
@@ -16,6 +17,8 @@ from page_values import conforms
 from labelplane.aggregation.v1 import review_inbox_pb2 as pb
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType
 from labelplane_api.job import LabelingJob
+from labelplane_api.status import RoundStatus, Stage, StageResult
+from labelplane_core.tables import RULE_DIAGNOSTICS
 from labelplane_review.web.contract import OPERATIONS, Operation, problems_of
 from labelplane_review.web.openapi import openapi_document
 
@@ -276,6 +279,34 @@ async def test_a_guest_whom_the_job_names_may_decide(server: Server) -> None:
     assert (await browser.call("/api/v1/jobs/job/conflicts"))[0] == 200
     for path in ("/jobs/job/conflicts", "/jobs/job/audit"):
         assert (await browser.client.get(path)).status == 200
+
+
+async def test_rules_come_with_shares_and_what_gold_says(server: Server) -> None:
+    zeros: dict[str, Any] = {"answers": [[1, 0]], "outvoted": [0], "source": ["rules"]}
+    figures = {"hits": [2], "overlaps": [1], "conflicts": [1], "estimated_accuracy": [0.75], "gold_hits": [0]}
+    for gold_hits, gold_right, want in ((0, 0, None), (4, 3, 0.75)):
+        row = zeros | figures | {"annotator": ["short"], "gold_hits": [gold_hits], "gold_right": [gold_right]}
+        table = pa.table({name: row[name] for name in RULE_DIAGNOSTICS.columns.names}, schema=RULE_DIAGNOSTICS.arrow)
+        keys = {"part_key": f"rounds/{gold_hits}.parquet", "manifest_key": f"rounds/{gold_hits}.json"}
+        reference = await server.service.tables.write_table(table, RULE_DIAGNOSTICS, **keys)
+        browser = await server.stack.enter_async_context(front_of(server.service, job=measured(reference)))
+        _, answer = await server.call(NAMED["list_rules"], {}, browser=browser)
+        rule = answer["rules"][0]
+        assert (rule["coverage"], rule["overlap"], rule["conflict"]) == (0.5, 0.25, 0.25)
+        assert (rule["estimated_accuracy"], rule["measured_accuracy"], answer["round"]) == (0.75, want, 0)
+
+
+def measured(reference: str) -> LabelingJob:
+    """A job of four items whose first round has measured rules."""
+    job = page_job()
+    done = StageResult(request_id="r", attempt=1, results={"rule_diagnostics": reference})
+    status = job.status.model_copy(
+        update={
+            "rounds": (RoundStatus(round=0, stages={Stage.AGGREGATE: done}),),
+            "progress": job.status.progress.model_copy(update={"items": 4}),
+        }
+    )
+    return job.with_status(status)
 
 
 async def test_pages_of_adjudication_are_closed_to_guests(server: Server) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
+import yaml
 from page_visit import PageVisit
 from review_run import ReviewRun, journal, review_run, write_text_job
 
@@ -15,13 +16,22 @@ pytestmark = pytest.mark.browser
 HOSTILE = '<img src=x onerror="window.hacked = true">'
 TEXTS = [f"{HOSTILE} text {number} {'long ' * 400 if number == 1 else ''}" for number in range(12)]
 CLASSES = ["cat", "dog", HOSTILE]
+RULES = [
+    {"name": "small-numbers", "label": "cat", "regex": "text [0-5]"},
+    {"name": "a-long-one", "label": "dog", "regex": "long long"},
+    {"name": "never", "label": "dog", "regex": "nothing of the kind"},
+]
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ReviewRun, Path]]:
     """A run that waits for people, with six items on which two say one thing and one another."""
     folder = tmp_path_factory.mktemp("conflicts")
-    with review_run(write_text_job(folder, TEXTS, classes=CLASSES, batch=12)) as started:
+    job_file = write_text_job(folder, TEXTS, classes=CLASSES, batch=12)
+    job = yaml.safe_load(job_file.read_text(encoding="utf-8"))
+    job["spec"]["sources"]["rules"] = RULES
+    job_file.write_text(yaml.safe_dump(job, sort_keys=False), encoding="utf-8")
+    with review_run(job_file) as started:
         while httpx.get(f"{api_of(started)}", headers=bearer(started)).json()["tasks"] < 12:
             pass
         said = (("ann", "cat"), ("bob", "cat"), (f"eve {HOSTILE}", "dog"))
@@ -155,6 +165,21 @@ def test_axe_finds_nothing_and_nothing_reaches_past_the_window(
         visit.page.goto(f"{started.address}/api")
         found["contract"] = [*visit.violations(), *visit.page.evaluate(wide)]
     assert {page: problems for page, problems in found.items() if problems} == {}
+
+
+def test_the_job_page_tells_how_rules_do(browser: Any, run: tuple[ReviewRun, Path]) -> None:
+    started, _ = run
+    with PageVisit(browser, started.link) as visit:
+        visit.page.goto(f"{started.address}/jobs")
+        visit.page.locator("#rules tr").nth(2).wait_for()
+        cells = [row.locator("th, td").all_text_contents() for row in visit.page.locator("#rules tr").all()]
+        assert [row[:5] for row in cells] == [
+            ["small-numbers", "rule", "66.7 %", "8.3 %", "8.3 %"],  # 0 to 5, and 10 and 11
+            ["a-long-one", "rule", "8.3 %", "8.3 %", "8.3 %"],
+            ["never", "rule", "0.0 %", "0.0 %", "0.0 %"],
+        ]
+        assert [row[6] for row in cells] == ["–"] * 3  # no gold
+        assert visit.violations() == []
 
 
 def test_a_phone_decides_by_touch(browser: Any, run: tuple[ReviewRun, Path]) -> None:
