@@ -140,8 +140,11 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
     ) -> inbox_pb.GetProgressResponse:
         """Return the counts."""
         person = person_to_proto(await self._desk.person(request.annotator)) if request.annotator else None
+        progress = await self._inbox.progress()
+        if not request.details:
+            return progress_to_proto(progress, person)
         conflicts, origin = await self._desk.adjudication.waiting(), await self._desk.showing.origin()
-        return progress_to_proto(await self._inbox.progress(), person, conflicts=conflicts, content_origin=origin)
+        return progress_to_proto(progress, person, conflicts=conflicts, content_origin=origin)
 
     async def LeaseTask(self, request: inbox_pb.LeaseTaskRequest, context: "Context") -> inbox_pb.LeaseTaskResponse:  # noqa: N802
         """Hand tasks out."""

@@ -92,7 +92,7 @@ class PersonCounts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The people's side of a job, and one person's part in it."""
+    """The people's side of a job, and one person's part in it; `conflicts` and `content_origin` are details."""
 
     tasks: int
     tasks_open: int
@@ -186,9 +186,10 @@ class DeskClient:
             for each in answer.comments
         ]
 
-    async def counts(self, annotator: str = "") -> Counts:
-        """Return the counts, those of one person with them when one is named."""
-        answer = await self._stub.GetProgress(pb.GetProgressRequest(annotator=annotator), timeout=CALL_SECONDS)
+    async def counts(self, annotator: str = "", *, has_details: bool = False) -> Counts:
+        """Return the counts, those of one person with them when one is named; with details where they are wanted."""
+        request = pb.GetProgressRequest(annotator=annotator, details=has_details)
+        answer = await self._stub.GetProgress(request, timeout=CALL_SECONDS)
         return Counts(
             tasks=answer.tasks,
             tasks_open=answer.tasks_open,

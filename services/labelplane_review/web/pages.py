@@ -151,7 +151,7 @@ class Pages:
 async def _showing_items(response: web.Response, at_hand: JobAtHand) -> web.Response:
     """Let a page load pictures from the job's bucket as well, where browsers may."""
     try:
-        origin = (await at_hand.desk.counts()).content_origin
+        origin = (await at_hand.desk.counts(has_details=True)).content_origin
     except grpc.aio.AioRpcError:
         origin = ""  # away: the page says so itself
     if origin:

@@ -80,7 +80,7 @@ class Tools:
     async def get_job(self, call: Call) -> messages.Job:
         """Tell where a job stands."""
         at_hand = self._at_hand(call)
-        counts = await at_hand.desk.counts()
+        counts = await at_hand.desk.counts(has_details=True)
         status = at_hand.job.status
         return messages.Job(
             **_head(at_hand.job),

@@ -309,16 +309,20 @@ class GetProgressRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ANNOTATOR_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     annotator: _builtins.str
     """annotator asks for the counts of this person besides. Empty: of nobody."""
+    details: _builtins.bool
+    """details asks for conflicts and content_origin besides, which take longer to find out."""
     def __init__(
         self,
         *,
         annotator: _builtins.str = ...,
+        details: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "details", b"details"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -352,10 +356,10 @@ class GetProgressResponse(_message.Message):
     tasks: _builtins.int
     """tasks is how many tasks there have been."""
     conflicts: _builtins.int
-    """conflicts is how many items wait for a decision."""
+    """conflicts is how many items wait for a decision. 0 when the request asks for no details."""
     content_origin: _builtins.str
     """content_origin is where the addresses that SignItem gives lie, as in "https://bucket.example.com". Empty: it gives
-    none.
+    none, or the request asks for no details.
     """
     @_builtins.property
     def person(self) -> Global___Person:
