@@ -1,6 +1,6 @@
 """The contract as people read it: the OpenAPI document in tables, a pure function of it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from labelplane_review.web.contract import OPERATIONS, Operation, problems_of
@@ -17,17 +17,24 @@ _RIGHTS: Final = {
 def contract_tables(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the page of the contract shows, from the OpenAPI document."""
     schemas = document["components"]["schemas"]
+    sent = _named_in([schemas[each.sent.__name__] for each in OPERATIONS if each.method == "POST"])
     shown = {each.sent.__name__ for each in OPERATIONS} | {each.answer.__name__ for each in OPERATIONS}
     return {
         "about": document["info"]["description"],
         "rights": _RIGHTS,
         "operations": [_operation(each, document) for each in OPERATIONS],
         "models": [
-            {"title": name, "fields": list(_fields(schema))}
+            {"title": name, "fields": list(_fields(schema)), "is_sent": name in sent}
             for name, schema in sorted(schemas.items())
             if name not in shown
         ],
     }
+
+
+def _named_in(schemas: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the types that fields of these hold lists of."""
+    items = (field.get("items", {}) for schema in schemas for field in schema.get("properties", {}).values())
+    return {_type(each) for each in items if "$ref" in each}
 
 
 def _operation(operation: Operation, document: Mapping[str, Any]) -> dict[str, Any]:
