@@ -65,6 +65,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
             AggregationMethod.GLAD,
             AggregationMethod.MACE,
             AggregationMethod.VARIATIONAL_BAYES,
+            AggregationMethod.LABEL_MODEL,
         ),
     ),
     Unbuilt("spec.aggregation.workers"),

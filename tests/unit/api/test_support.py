@@ -24,7 +24,16 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
-            for method in ("MajorityVote", "DawidSkene", "OneCoin", "Auto", "VariationalBayes", "Glad", "Mace")
+            for method in (
+                "MajorityVote",
+                "DawidSkene",
+                "OneCoin",
+                "Auto",
+                "VariationalBayes",
+                "Glad",
+                "Mace",
+                "LabelModel",
+            )
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.having("spec.sources.rules", [RULE]), id="rules"),
@@ -104,7 +113,7 @@ NOT_BUILT = [
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
     pytest.param(
-        JOB.with_aggregation(method="LabelModel"), "spec.aggregation.method: LabelModel", id="another inference"
+        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
     ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
