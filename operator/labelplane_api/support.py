@@ -48,7 +48,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    Unbuilt("spec.sources.rules.reviewShare"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),

@@ -53,10 +53,12 @@ class SourceVotes:
     Attributes:
         parts: of the table of votes.
         rule_files: the key under which the files of rules are kept as they were; empty when none was read.
+        review_shares: of rules whose items people look at, the share of them, by the rule's name.
     """
 
     parts: Sequence[TablePart] = ()
     rule_files: str = ""
+    review_shares: Mapping[str, float] = field(default_factory=dict)
 
 
 class SourceVoting:
@@ -105,7 +107,8 @@ class SourceVoting:
         await work_in_process(shards, blocks, clock=self._parts.clock)
         kept = await keep_rule_files(self._parts.store, self._parts.layout, sources.texts)
         parts = [await blocks.part(bench, block) for bench in benches for block in index.blocks]
-        return SourceVotes(parts, rule_files=kept)
+        shares = {rule.name: rule.review_share for rule in sources.rules if rule.review_share > 0}
+        return SourceVotes(parts, rule_files=kept, review_shares=shares)
 
     async def _families(self, request: VoteRequest, sources: ReadSources) -> list[Family]:
         setting = Setting(

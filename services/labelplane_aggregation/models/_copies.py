@@ -55,6 +55,7 @@ class Copies:
             _pair_kernels.count_agreement(
                 votes.offsets, votes.annotators, votes.answers, votes.weights, self._agreement
             )
+            self._agreement += np.triu(self._agreement, 1).T
 
     def weights(self, counts: FloatArray, totals: FloatArray) -> FloatArray:
         """Return each annotator's weight, above 0 and at most 1.

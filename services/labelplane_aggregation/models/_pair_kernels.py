@@ -43,10 +43,11 @@ def count_agreement(
 ) -> None:
     """Add up, for every two annotators, the products of the weights of their equal votes on one item.
 
-    `agreement` is (annotators, annotators); its diagonal gets the squares of each annotator's own weights.
+    `agreement` is (annotators, annotators); its diagonal gets the squares of each annotator's own weights, and below it
+    nothing is added.
     """
     for item in range(len(offsets) - 1):
         for one in range(offsets[item], offsets[item + 1]):
-            for other in range(offsets[item], offsets[item + 1]):
+            for other in range(one, offsets[item + 1]):
                 if answers[one] == answers[other]:
                     agreement[annotators[one], annotators[other]] += weights[one] * weights[other]

@@ -102,6 +102,18 @@ async def test_votes_of_rules_are_not_votes_of_people(world: World) -> None:
     assert (await service.progress()).votes == 3
 
 
+async def test_shares_of_rules_that_people_look_at_are_handed_on_and_shape_no_vote(world: World) -> None:
+    service = await prepared(world)
+    first = await voted(service)
+    looked_at = pb.Rule(name="cats", label="cat", regex="cat", review_share=0.25)
+
+    second = await voted(service, 1, first.results["votes"], rules=[looked_at, DOG, SILENT])
+
+    assert "review_shares" not in first.results
+    assert read_json(world.out / second.results["review_shares"])["shares"] == {"cats": 0.25}
+    assert source_parts(world, second.results["votes"]) == source_parts(world, first.results["votes"])
+
+
 async def test_unchanged_rules_are_not_voted_again(world: World) -> None:
     service = await prepared(world)
     first = await voted(service)

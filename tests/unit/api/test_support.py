@@ -37,6 +37,7 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.having("spec.sources.rules", [RULE]), id="rules"),
+        pytest.param(JOB.having("spec.sources.rules", [{**RULE, "reviewShare": 0.1}]), id="a rule people look at"),
         pytest.param(
             JOB.having("spec.sources.knowledgeBases", [{"name": "k", "gazetteer": {"uri": "terms.csv"}}]),
             id="knowledge bases",
@@ -91,11 +92,6 @@ NOT_BUILT = [
         JOB.having("spec.sources.rules", [RULE, {"name": "all", "configMap": {"name": "team"}}]),
         "spec.sources.rules[1].configMap",
         id="a ConfigMap of rules that is not in the job file",
-    ),
-    pytest.param(
-        JOB.having("spec.sources.rules", [RULE, {**RULE, "name": "s", "reviewShare": 0.1}]),
-        "spec.sources.rules[1].reviewShare",
-        id="a share of a rule's items for people",
     ),
     *(
         pytest.param(
