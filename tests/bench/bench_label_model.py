@@ -121,14 +121,16 @@ def fit_ours(table: Table, n_classes: int) -> NDArray[np.float64]:
 
     from labelplane_aggregation import LabelModel, VoteMatrix
 
-    items, rules = np.nonzero(table >= 0)
-    covered, codes = np.unique(items, return_inverse=True)
+    counts = (table >= 0).sum(axis=1)
+    covered = np.flatnonzero(counts)
+    rows, rules = np.nonzero(table >= 0)
+    codes = (np.cumsum(counts > 0) - 1)[rows]
     votes = VoteMatrix(
         items=codes.astype(np.int32),
         annotators=rules.astype(np.int32),
-        answers=table[items, rules].astype(np.int32),
-        weights=np.ones(len(items)),
-        offsets=np.concatenate([[0], np.cumsum(np.bincount(codes, minlength=len(covered)))]),
+        answers=table[rows, rules].astype(np.int32),
+        weights=np.ones(len(rows)),
+        offsets=np.concatenate([[0], np.cumsum(counts[covered])]),
         item_ids=pa.array(covered).cast(pa.string()),
         annotator_ids=pa.array(np.arange(table.shape[1])).cast(pa.string()),
         classes=pa.array(np.arange(n_classes)).cast(pa.string()),

@@ -21,10 +21,8 @@ __all__ = ["Abstention", "LabelModel"]
 
 FloatArray = NDArray[np.float64]
 
-_SHARE_STEPS = 2
-"""Rounds in which vote shares and weights follow each other, before anything is fitted."""
 
-_COIN_STEPS = 10
+_COIN_STEPS = 5
 """EM steps of the coarse model that give the prior mean; more changed no label."""
 
 _CLIMBS = 4
@@ -65,7 +63,7 @@ class LabelModel(ClimbingModel):
     pairs that agree more than the class explains and gives each rule a weight w_i, so that k copies count about once.
 
     Prior mean. f_i[k, l]: a coarse model, P(class = l | i votes l) for each rule and answer and other classes by their
-    shares, is fitted first (ten EM steps from the vote shares), each drawn by four votes to the odds that the votes of
+    shares, is fitted first (five EM steps from the vote shares), each drawn by four votes to the odds that the votes of
     all rules have. theta_i then has the prior of `shrinkage_mass` votes, spread as f_i. Both are held through a climb.
 
     Objective, recorded in each iteration:
@@ -175,7 +173,7 @@ class _Rules:
 
     def toss(self, rows: ClassRows) -> None:
         """Fit the coarse model, from the vote shares that `Steps` has; leaves its posterior there."""
-        for _ in range(_SHARE_STEPS if self.reweigh() else 0):
+        if self.reweigh():
             self._share()
             self.reweigh()
         for _ in range(_COIN_STEPS):
