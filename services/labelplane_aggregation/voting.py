@@ -60,6 +60,9 @@ class Vote:
         if sources.parts:
             figures["source_votes"] = float(sum(part.rows for part in sources.parts))
         results = {"votes": ref} | ({"rule_files": sources.rule_files} if sources.rule_files else {})
+        if sources.change is not None:
+            results["rule_change"] = sources.change.words
+            figures |= sources.change.figures
         if sources.review_shares:
             shares_key = self._layout.round_file(
                 request.round_number, Stage.VOTE, request.attempt, f"review-shares-{context.generation:04d}.json"
