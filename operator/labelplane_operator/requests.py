@@ -226,6 +226,14 @@ def _select(case: _Case) -> Message:
         density_weight=sampling.density_weight,
         seed=case.seed,
         votes_ref=case.newest(Stage.VOTE, "votes"),
+        review_shares_ref=_review_shares(current),
+    )
+
+
+def _review_shares(current: RoundStatus | None) -> str:
+    """Return the round's own shares: those of an earlier one were of rules as they were then."""
+    return (
+        current.stages[Stage.VOTE].results.get("review_shares", "") if current and Stage.VOTE in current.stages else ""
     )
 
 
