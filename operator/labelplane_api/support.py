@@ -47,7 +47,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.dataset.uri", _in_another_cloud),
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
-    Unbuilt("spec.sources.humans.labelStudio"),
     # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
     Unbuilt("spec.sources.rules.configMap"),
     Unbuilt("spec.sources.rules.reviewShare"),

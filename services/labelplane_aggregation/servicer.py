@@ -109,6 +109,8 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
         self._inbox = inbox
         self._desk = desk
         self._clock = clock
+        self._connector = ("", "")
+        """Where people answer, and what keeps the connector from working, as it has said last."""
 
     async def ListTasks(self, request: inbox_pb.ListTasksRequest, context: "Context") -> inbox_pb.ListTasksResponse:  # noqa: N802
         """Return a page of open tasks."""
@@ -130,7 +132,17 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
     ) -> inbox_pb.GetProgressResponse:
         """Return the counts."""
         person = person_to_proto(await self._desk.person(request.annotator)) if request.annotator else None
-        return progress_to_proto(await self._inbox.progress(), person)
+        response = progress_to_proto(await self._inbox.progress(), person)
+        response.connector_address, response.connector_problem = self._connector
+        return response
+
+    async def ReportConnector(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ReportConnectorRequest, context: "Context"
+    ) -> inbox_pb.ReportConnectorResponse:
+        """Keep how the connector fares, for who asks next."""
+        address = checked_text(request.address, name="address", least=0, most=2048)
+        self._connector = address, checked_text(request.problem, name="problem", least=0, most=1024)
+        return inbox_pb.ReportConnectorResponse()
 
     async def LeaseTask(self, request: inbox_pb.LeaseTaskRequest, context: "Context") -> inbox_pb.LeaseTaskResponse:  # noqa: N802
         """Hand tasks out."""
