@@ -80,7 +80,7 @@ def _label_studio(settings: ConnectorSettings) -> LabelStudioParts:
     return LabelStudioParts(
         url=settings.label_studio_url,
         token=settings.label_studio_token,
-        ca_bundle=settings.label_studio_ca_bundle,
+        ca_certificates=settings.label_studio_certificates(),
         store=open_store(settings.store_uri, options=options),
         signer=data_signer(settings.data_uri, options, endpoint=settings.items_endpoint) if is_signed else None,
         wish=ProjectWish(

@@ -74,6 +74,14 @@ class ConnectorSettings(ProcessSettings):
             raise InvalidInput(f"{PREFIX}CLASSES: must be at least two different names")
         return names
 
+    def label_studio_certificates(self) -> str:
+        """Return the certificates to trust Label Studio by, empty for the system's; `InvalidInput` without the file."""
+        path = self.label_studio_ca_bundle
+        try:
+            return "" if path is None else path.read_text(encoding="ascii")
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"{PREFIX}LABEL_STUDIO_CA_BUNDLE {path}: cannot be read: {error}") from error
+
     def groups(self) -> list[AnnotatorGroup]:
         """Return the groups of the crowd; `InvalidInput` says which of them does not fit."""
         n_classes = len(self.class_names())

@@ -144,14 +144,14 @@ def _label_studio(job: LabelingJob, manifests: Manifests) -> LabelStudioAccess |
     token = manifests.secrets.get(connector.token_secret, {}).get("token") or os.environ.get(TOKEN_VARIABLE, "")
     if not token:
         raise CliError(
-            f"spec.sources.humans.labelStudio.tokenSecret: Secret {connector.token_secret} with the key token is not in "
-            f"the job file: add it there as a further document, or set {TOKEN_VARIABLE}"
+            f"spec.sources.humans.labelStudio.tokenSecret: Secret {connector.token_secret} with the key token is not "
+            f"in the job file: add it there as a further document, or set {TOKEN_VARIABLE}"
         )
     name = connector.ca_bundle_config_map
     if name is not None and "ca.crt" not in manifests.config_maps.get(name, {}):
         raise CliError(
-            f"spec.sources.humans.labelStudio.caBundleConfigMap: ConfigMap {name} with the key ca.crt is not in the job "
-            "file: add it there as a further document"
+            f"spec.sources.humans.labelStudio.caBundleConfigMap: ConfigMap {name} with the key ca.crt is not in the "
+            "job file: add it there as a further document"
         )
     return LabelStudioAccess(token, "" if name is None else manifests.config_maps[name]["ca.crt"])
 

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from labelplane_core.storage import AddressSigner, BucketSigner, Layout, ObjectStore, StoreOptions, open_signer
@@ -33,7 +32,7 @@ class LabelStudioParts:
 
     url: str
     token: str = field(repr=False)
-    ca_bundle: Path | None
+    ca_certificates: str = ""
     store: ObjectStore
     signer: AddressSigner | None
     wish: ProjectWish
@@ -53,8 +52,7 @@ def data_signer(uri: str, options: StoreOptions, *, endpoint: str = "") -> Addre
 @asynccontextmanager
 async def label_studio_connector(parts: LabelStudioParts, channel: Any) -> AsyncIterator[LabelStudioConnector]:
     """Yield a connector over a channel to the inbox; its connections are closed afterwards."""
-    ca_bundle = None if parts.ca_bundle is None else str(parts.ca_bundle)
-    client = LabelStudioClient(open_http(parts.url, ca_bundle=ca_bundle), token=parts.token)
+    client = LabelStudioClient(open_http(parts.url, ca_certificates=parts.ca_certificates), token=parts.token)
     contents: Contents = InlineContents(DeskClient(channel)) if parts.signer is None else SignedContents(parts.signer)
     try:
         yield LabelStudioConnector(

@@ -2,6 +2,7 @@
 
 import json
 import re
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 import httpx
 
+from labelplane_core.errors import InvalidInput
 from labelplane_review.errors import LabelStudioAway, LabelStudioError, NotFoundThere, RequestRefused, TokenRefused
 
 __all__ = ["Json", "LabelStudioClient", "Project", "open_http"]
@@ -49,12 +51,20 @@ class Project:
         )
 
 
-def open_http(url: str, *, ca_bundle: str | None = None, seconds: float = _CALL_SECONDS) -> httpx.AsyncClient:
-    """Return a client of one server; `ca_bundle` is a PEM file of certificates to trust, besides the system's."""
-    verify: Any = True
-    if ca_bundle is not None:
-        verify = httpx.create_ssl_context()
-        verify.load_verify_locations(ca_bundle)
+def open_http(url: str, *, ca_certificates: str = "", seconds: float = _CALL_SECONDS) -> httpx.AsyncClient:
+    """Return a client of one server; `ca_certificates` are certificates to trust as PEM, besides the system's.
+
+    Raises:
+        InvalidInput: they are no certificates.
+    """
+    verify = httpx.create_ssl_context()
+    if ca_certificates:
+        try:
+            verify.load_verify_locations(cadata=ca_certificates)
+        except (ssl.SSLError, ValueError) as error:
+            raise InvalidInput(
+                f"the certificates for {url} are no PEM ({error}): check the ConfigMap's ca.crt"
+            ) from error
     return httpx.AsyncClient(base_url=url.rstrip("/"), timeout=seconds, verify=verify, follow_redirects=True)
 
 

@@ -141,18 +141,18 @@ class LabelStudioConnector:
             await self._sleep(pause)
 
     async def poll_once(self) -> int:
-        """Take in what people have done, add the tasks that are open, and return how many votes were sent.
+        """Take in what people have done, add the tasks that are open, and return how many votes were new.
 
         Raises:
             LabelStudioError: the server does not let us; the message says what to do.
         """
         standing = await self._remembered()
-        sent = await self._send_rest()
+        await self._send_rest()
         project = await self._found(standing)
         form = read_form(project.label_config, where=self._where)
         if self._wish.number is not None:
             await self._find_item.ready()
-        sent += await self._take_votes(project, self._standing or standing)
+        sent = await self._take_votes(project, self._standing or standing)
         await self._add_tasks(form)
         await self._sign_again(form)
         await self._report(self._complaint(form))
@@ -264,7 +264,8 @@ class LabelStudioConnector:
             await self._note(records)
             self._unsent = records
         await self._send_bad(standing.project, answers)
-        return await self._send_rest()
+        await self._send_rest()
+        return len(records)
 
     async def _note(self, records: Sequence[VoteRecord]) -> None:
         """Write votes down before they are sent; where that fails, what stands is read anew."""
@@ -277,14 +278,12 @@ class LabelStudioConnector:
             self._standing = None
             raise
 
-    async def _send_rest(self) -> int:
+    async def _send_rest(self) -> None:
         """Send the last batch, unless it was; it is in the store already."""
-        if not self._unsent:
-            return 0
-        votes = [record.vote(origin=self._origin) for record in self._unsent]
-        self._tell(await self._inbox.submit(votes, origin=self._origin))
-        sent, self._unsent = len(votes), []
-        return sent
+        if self._unsent:
+            votes = [record.vote(origin=self._origin) for record in self._unsent]
+            self._tell(await self._inbox.submit(votes, origin=self._origin))
+            self._unsent = []
 
     async def _send_bad(self, marker: str, answers: Sequence[TaskAnswers]) -> None:
         bad = [bad_vote(marker, task, each, origin=self._origin) for task in answers for each in task.bad]
