@@ -5,7 +5,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aggregation_world import Service, World, aggregation_world, prepare, review, vote_stage, write_selection
+from aggregation_world import (
+    Service,
+    World,
+    aggregation_world,
+    image_task,
+    prepare,
+    review,
+    text_task,
+    vote_stage,
+    write_selection,
+)
 from label_studio import ANN, TOKENS
 
 from labelplane_core.storage import FolderStore, Layout, ObjectStore
@@ -32,6 +42,7 @@ class Asked:
         self.items = list(items)
         self.votes_per_item = votes_per_item
         self.number = 0
+        self.is_image = False
         self.clients: list[LabelStudioClient] = []
 
     @property
@@ -40,12 +51,18 @@ class Asked:
         return self.world.services[-1]
 
     async def begin(self) -> None:
-        """Index the items and ask about all of them."""
-        self.world.write_csv(["id,text", *(f"{item},text of {item}" for item in self.items)])
+        """Index the items and ask about all of them; those whose names end with `.png` are images."""
+        self.is_image = self.items[0].endswith(".png")
+        if self.is_image:
+            for place, item in enumerate(self.items):
+                self.world.write_image(item, shade=place)
+        else:
+            self.world.write_csv(["id,text", *(f"{item},text of {item}" for item in self.items)])
+        task = image_task() if self.is_image else text_task()
         service = await self.world.start()
-        await service.run("StartPrepare", prepare())
+        await service.run("StartPrepare", prepare(task=task))
         selection = await write_selection(service, 0, self.items)
-        await service.run("StartReview", review(0, selection, votes_per_item=self.votes_per_item))
+        await service.run("StartReview", review(0, selection, votes_per_item=self.votes_per_item, task=task))
 
     def client(self, token: str = TOKENS[ANN], *, url: str = "") -> LabelStudioClient:
         client = LabelStudioClient(open_http(url or self.url), token=token)
@@ -59,7 +76,7 @@ class Asked:
         fields: dict[str, Any] = {
             "title": "our job",
             "classes": CLASSES,
-            "is_image": False,
+            "is_image": self.is_image,
             "votes_per_item": self.votes_per_item,
         } | wish
         return LabelStudioConnector(

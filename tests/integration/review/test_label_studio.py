@@ -1,13 +1,19 @@
 """The connector against a real Label Studio, whose people are played by plain calls of its HTTP API."""
 
 import asyncio
+import base64
+import json
 import logging
 import random
 from pathlib import Path
 
+import httpx
 import pytest
-from label_studio import ANN, BOB, LabelStudio, Person, running_label_studio
+from aggregation_world import TOKEN
+from label_studio import ANN, BOB, TOKENS, LabelStudio, Person, running_label_studio
 from label_studio_world import CLASSES, Asked, asked
+from s3_server import ACCESS_KEY, SECRET_KEY, running_s3_server
+from service_process import service_process
 
 from labelplane_core.storage import FolderStore
 from labelplane_review.errors import LabelStudioAway, NotFoundThere, TokenRefused
@@ -291,6 +297,70 @@ async def test_annotations_of_a_project_that_is_there_count_from_the_start(
             assert sorted(shown) == [f"text of {item}" for item in FEW]
         with pytest.raises(NotFoundThere):
             await job.connector(number=999_999).poll_once()
+
+
+async def test_images_of_a_folder_stand_in_their_tasks(tmp_path: Path, label_studio: LabelStudio) -> None:
+    async with asked(tmp_path, label_studio.url, ["a.png", "b.png"]) as job:
+        await job.connector().poll_once()
+        with label_studio.person(ANN) as ann:
+            tasks = {task["data"]["item"]: task for task in ann.tasks(await job.project())}
+            encoded = base64.b64encode((tmp_path / "data/a.png").read_bytes()).decode()
+            assert tasks["a.png"]["data"]["image"] == f"data:image/png;base64,{encoded}"
+            ann.annotate(tasks["a.png"]["id"], "dog", target="image")
+        await job.connector().poll_once()
+        progress = await job.service.progress()
+        assert (progress.votes, progress.votes_set_aside) == (1, 0)
+
+
+async def test_a_process_of_its_own_gives_images_of_a_bucket_addresses_that_browsers_open(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, label_studio: LabelStudio
+) -> None:
+    with running_s3_server(tmp_path_factory.mktemp("s3")) as s3:
+        bucket = s3.make_bucket("items")
+        async with asked(tmp_path, label_studio.url, ["a.png", "b c.png"]) as job:
+            for name in job.items:
+                (s3.buckets / "items" / name).write_bytes((tmp_path / "data" / name).read_bytes())
+            settings = {
+                "CONNECTOR": "LabelStudio",
+                "INBOX_ADDRESS": job.service.address,
+                "TOKEN": TOKEN,
+                "CLASSES": json.dumps(CLASSES),
+                "VOTES_PER_ITEM": "1",
+                "POLL_SECONDS": "0.2",
+                "STORE_URI": job.world.out.as_uri(),
+                "DATA_URI": bucket,
+                "LABEL_STUDIO_URL": label_studio.url,
+                "LABEL_STUDIO_TOKEN": TOKENS[ANN],
+                "LABEL_STUDIO_TITLE": "team/images",
+                "LABEL_STUDIO_IMAGES": "Presigned",
+                "S3_ENDPOINT": s3.endpoint,
+                "S3_ALLOW_HTTP": "true",
+                "S3_ACCESS_KEY": ACCESS_KEY,
+                "S3_SECRET_KEY": SECRET_KEY,
+            }
+            environment = {f"LABELPLANE_{name}": value for name, value in settings.items()}
+            async with service_process("labelplane_review", environment) as process:
+                while not (await job.service.progress()).connector_address:  # noqa: ASYNC110 - another process
+                    await asyncio.sleep(0.1)
+                with label_studio.person(ANN) as ann:
+                    tasks = ann.tasks(await job.project())
+                    for task in tasks:
+                        shown = await asyncio.to_thread(httpx.get, task["data"]["image"])
+                        assert shown.content == (tmp_path / "data" / task["data"]["item"]).read_bytes()
+                    ann.annotate(tasks[0]["id"], "cat", target="image")
+                    while not (await job.service.progress()).votes:  # noqa: ASYNC110 - another process
+                        await asyncio.sleep(0.1)
+                assert await process.stop() == 0
+            assert len(tasks) == 2
+
+
+async def test_a_process_without_its_settings_ends_with_one_line() -> None:
+    environment = {"LABELPLANE_CONNECTOR": "LabelStudio", "LABELPLANE_INBOX_ADDRESS": "127.0.0.1:9"}
+    async with service_process("labelplane_review", environment | {"LABELPLANE_TOKEN": "t"}) as process:
+        assert await process.ended() == 2
+    assert process.lines == [
+        "labelplane review: set LABELPLANE_LABEL_STUDIO_URL: the connector to Label Studio needs it\n"
+    ]
 
 
 async def test_a_server_that_is_away_is_told_and_looked_at_again(
