@@ -24,7 +24,7 @@ from labelplane_review.desk_client import DeskClient
 from labelplane_review.inbox_client import InboxClient
 from labelplane_review.label_studio import LabelStudioClient, LabelStudioConnector, ProjectWish
 from labelplane_review.label_studio.client import open_http
-from labelplane_review.label_studio.contents import InlineContents
+from labelplane_review.label_studio.contents import Contents, InlineContents
 from labelplane_review.label_studio.finding import ItemFinder
 from labelplane_review.label_studio.records import Records
 
@@ -70,7 +70,12 @@ class Asked:
         return client
 
     def connector(
-        self, client: LabelStudioClient | None = None, *, store: ObjectStore | None = None, **wish: Any
+        self,
+        client: LabelStudioClient | None = None,
+        *,
+        store: ObjectStore | None = None,
+        contents: Contents | None = None,
+        **wish: Any,
     ) -> LabelStudioConnector:
         """A process of the connector that has just begun."""
         fields: dict[str, Any] = {
@@ -83,7 +88,7 @@ class Asked:
             InboxClient(self.service.channel),
             client or self.client(),
             Records(store or FolderStore(self.world.out), Layout()),
-            InlineContents(DeskClient(self.service.channel)),
+            contents or InlineContents(DeskClient(self.service.channel), is_image=self.is_image),
             wish=ProjectWish(**fields),
             poll_seconds=0.05,
             find_item=ItemFinder(FolderStore(self.world.out), Layout()),

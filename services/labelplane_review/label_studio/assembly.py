@@ -53,7 +53,11 @@ def data_signer(uri: str, options: StoreOptions, *, endpoint: str = "") -> Addre
 async def label_studio_connector(parts: LabelStudioParts, channel: Any) -> AsyncIterator[LabelStudioConnector]:
     """Yield a connector over a channel to the inbox; its connections are closed afterwards."""
     client = LabelStudioClient(open_http(parts.url, ca_certificates=parts.ca_certificates), token=parts.token)
-    contents: Contents = InlineContents(DeskClient(channel)) if parts.signer is None else SignedContents(parts.signer)
+    contents: Contents = (
+        InlineContents(DeskClient(channel), is_image=parts.wish.is_image)
+        if parts.signer is None
+        else SignedContents(parts.signer)
+    )
     try:
         yield LabelStudioConnector(
             InboxClient(channel),

@@ -119,6 +119,10 @@ class LabelStudioClient:
         """Make a project."""
         return _read(Project.of, await self._call("POST", "/api/projects/", body=fields))
 
+    async def change_project(self, number: int, fields: Json) -> None:
+        """Change a project."""
+        await self._call("PATCH", f"/api/projects/{number}/", body=fields)
+
     async def people(self) -> dict[int, str]:
         """Return the e-mail address, else the user name, of everybody on the server, by number."""
         answer = await self._call("GET", "/api/users/")

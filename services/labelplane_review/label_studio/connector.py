@@ -59,6 +59,11 @@ class ProjectWish:
     votes_per_item: int
     number: int | None = None
 
+    def has_grown(self, config: str) -> bool:
+        """Whether an interface is the one that was made when the job had fewer classes; they are added at the end."""
+        fewer = range(1, len(self.classes))
+        return any(config == label_config(self.classes[:count], is_image=self.is_image) for count in fewer)
+
     def fields(self, marker: str) -> Json:
         """Return what the server is told to make."""
         return {
@@ -149,7 +154,7 @@ class LabelStudioConnector:
         standing = await self._remembered()
         await self._send_rest()
         project = await self._found(standing)
-        form = read_form(project.label_config, where=self._where)
+        form = read_form(await self._config(project), where=self._where)
         if self._wish.number is not None:
             await self._find_item.ready()
         sent = await self._take_votes(project, self._standing or standing)
@@ -206,6 +211,14 @@ class LabelStudioConnector:
         project = await self._client.find_project(marker)
         return project or await self._client.create_project(self._wish.fields(marker))
 
+    async def _config(self, project: Project) -> str:
+        """Return the project's labelling interface, with the classes that the job has got since it was made."""
+        if self._wish.number is not None or not self._wish.has_grown(project.label_config):
+            return project.label_config
+        config = label_config(self._wish.classes, is_image=self._wish.is_image)
+        await self._client.change_project(project.number, {"label_config": config})
+        return config
+
     async def _gone(self, number: int) -> None:
         """Take leave of a project that was deleted there; its votes stay, and another is made under another mark."""
         standing = await self._remembered()
@@ -230,7 +243,7 @@ class LabelStudioConnector:
         else:
             seen, tasks = self._numbers, self._tasks
         began, sent = None, 0
-        async for page in self._client.tasks(project.number, since=since):
+        async for page in self._client.tasks(project.number, since=since, page_size=self._contents.tasks_a_page):
             began = began or self._client.answered_at
             answers = [await self._read(task) for task in page]
             seen.update(each.task for each in answers)

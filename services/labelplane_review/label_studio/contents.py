@@ -13,6 +13,7 @@ from PIL import Image
 from labelplane_core.storage import AddressSigner
 from labelplane_review.desk_client import DeskClient
 from labelplane_review.inbox_client import OpenTask
+from labelplane_review.label_studio.client import PAGE
 
 __all__ = ["SIGNED_SECONDS", "Contents", "InlineContents", "SignedContents", "expires_at"]
 
@@ -20,11 +21,15 @@ SIGNED_SECONDS: Final = 7 * 24 * 3600.0
 """The longest that S3 lets an address be signed for."""
 LARGEST_BYTES: Final = 256 * 1024
 """Bytes of an image that stand in a task; a larger one is made smaller."""
+IMAGES_A_PAGE: Final = 50
+"""Tasks a page where each holds an image: 17 MB at most."""
 _SIDES: Final = (1600, 1200, 800, 400)
 
 
 class Contents(Protocol):
-    """Gives what a task shows."""
+    """Gives what a task shows; `tasks_a_page` is how many of them a listing may hold."""
+
+    tasks_a_page: int
 
     async def show(self, task: OpenTask) -> str | None:
         """Return a text or an image's address; None when the item cannot be shown."""
@@ -33,6 +38,8 @@ class Contents(Protocol):
 
 class SignedContents:
     """Images as presigned addresses, which the annotators' browsers fetch from the bucket."""
+
+    tasks_a_page = PAGE
 
     def __init__(self, signer: AddressSigner) -> None:
         self._signer = signer
@@ -45,8 +52,9 @@ class SignedContents:
 class InlineContents:
     """Images as `data:` addresses: for items on this machine, which no browser elsewhere reaches."""
 
-    def __init__(self, desk: DeskClient) -> None:
+    def __init__(self, desk: DeskClient, *, is_image: bool) -> None:
         self._desk = desk
+        self.tasks_a_page = IMAGES_A_PAGE if is_image else PAGE
 
     async def show(self, task: OpenTask) -> str | None:
         """Return the text, or the image itself, at most `LARGEST_BYTES` before encoding."""

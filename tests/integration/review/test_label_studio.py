@@ -5,6 +5,7 @@ import base64
 import json
 import logging
 import random
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
@@ -17,6 +18,8 @@ from service_process import service_process
 
 from labelplane_core.storage import FolderStore
 from labelplane_review.errors import LabelStudioAway, NotFoundThere, TokenRefused
+from labelplane_review.inbox_client import OpenTask
+from labelplane_review.label_studio.forms import label_config
 
 pytestmark = pytest.mark.timeout(900)  # where no database is kept yet, one is made first
 
@@ -352,6 +355,42 @@ async def test_a_process_of_its_own_gives_images_of_a_bucket_addresses_that_brow
                         await asyncio.sleep(0.1)
                 assert await process.stop() == 0
             assert len(tasks) == 2
+
+
+async def test_classes_that_a_job_gets_later_can_be_chosen(tmp_path: Path, label_studio: LabelStudio) -> None:
+    async with asked(tmp_path, label_studio.url, FEW) as job:
+        await job.connector().poll_once()
+        await job.connector(classes=(*CLASSES, "owl")).poll_once()
+        assert (await job.service.progress()).connector_problem == ""
+        with label_studio.person(ANN) as ann:
+            config = ann.get(f"/api/projects/{await job.project()}/")["label_config"]
+        assert config == label_config((*CLASSES, "owl"), is_image=False)
+
+
+class ShortAddresses:
+    """Addresses that work for a day at first, and for a week from the second on."""
+
+    tasks_a_page = 2
+
+    def __init__(self) -> None:
+        self.given: dict[str, int] = {}
+
+    async def show(self, task: OpenTask) -> str:
+        count = self.given[task.item_id] = self.given.get(task.item_id, 0) + 1
+        days = 1 if count == 1 else 7
+        signed = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+        return f"https://s3/{task.item_id}?X-Amz-Date={signed}&X-Amz-Expires={days * 86_400}&count={count}"
+
+
+async def test_addresses_of_open_items_are_renewed_before_they_end(tmp_path: Path, label_studio: LabelStudio) -> None:
+    async with asked(tmp_path, label_studio.url, FEW, votes_per_item=1) as job:
+        contents = ShortAddresses()
+        await job.connector(contents=contents).poll_once()
+        await job.connector(contents=contents).poll_once()
+        assert contents.given == dict.fromkeys(FEW, 2)
+        with label_studio.person(ANN) as ann:
+            shown = {task["data"]["item"]: task["data"]["text"] for task in ann.tasks(await job.project())}
+        assert {item: address[-1] for item, address in shown.items()} == dict.fromkeys(FEW, "2")
 
 
 async def test_a_process_without_its_settings_ends_with_one_line() -> None:

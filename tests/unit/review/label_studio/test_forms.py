@@ -87,9 +87,9 @@ def png(side: int) -> bytes:
 
 async def test_a_small_image_stands_in_its_task_as_it_is_and_a_large_one_smaller() -> None:
     small, large = png(8), png(900)
-    shown = await InlineContents(Desk(small)).show(open_task())  # type: ignore[arg-type]
+    shown = await InlineContents(Desk(small), is_image=True).show(open_task())  # type: ignore[arg-type]
     assert shown == f"data:image/png;base64,{base64.b64encode(small).decode()}"
-    shown = await InlineContents(Desk(large)).show(open_task())  # type: ignore[arg-type]
+    shown = await InlineContents(Desk(large), is_image=True).show(open_task())  # type: ignore[arg-type]
     assert shown is not None
     head, _, encoded = shown.partition(",")
     assert head == "data:image/jpeg;base64"
@@ -97,7 +97,7 @@ async def test_a_small_image_stands_in_its_task_as_it_is_and_a_large_one_smaller
 
 
 async def test_an_image_that_is_gone_is_not_shown_and_a_text_needs_nobody() -> None:
-    contents = InlineContents(Desk(None))  # type: ignore[arg-type]
+    contents = InlineContents(Desk(None), is_image=True)  # type: ignore[arg-type]
     assert await contents.show(open_task()) is None
     assert await contents.show(open_task(text="hello")) == "hello"
 
