@@ -56,8 +56,8 @@ def _egress(job: LabelingJob, platform: Platform) -> Iterator[dict[str, Any]]:
     yield {"to": [{"podSelector": _own_pods(job)}], "ports": [_tcp(platform.service_port)]}
     yield from _to_storage(job.spec.storage)
     yield from _to_label_studio(job)
-    if platform.has_queue and is_distributed(job):
-        yield {"ports": [_tcp(platform.queue_port)]}
+    if platform.queue is not None and is_distributed(job):
+        yield {"ports": [_tcp(port) for port in platform.queue.ports]}
 
 
 def _to_storage(storage: Storage) -> Iterator[dict[str, Any]]:
