@@ -36,6 +36,7 @@ def main(environment: Mapping[str, str]) -> int:
         logging.basicConfig(
             level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
         )
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every call
         asyncio.run(_run(settings, token=token))
     except LabelplaneError as error:
         sys.stderr.write(f"labelplane review: {error}\n")
