@@ -28,7 +28,7 @@ class ImageWay(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelStudioParts:
-    """What a connector is made of; images are shown inline without a `signer`."""
+    """What a connector is made of; images are shown inline without a `signer`, texts always."""
 
     url: str
     token: str = field(repr=False)
@@ -49,21 +49,22 @@ def data_signer(uri: str, options: StoreOptions, *, endpoint: str = "") -> Addre
     return BucketSigner(open_bucket(uri, options=options)) if uri.startswith("s3://") else None
 
 
+def _contents(parts: LabelStudioParts, channel: Any) -> Contents:
+    if parts.wish.is_image and parts.signer is not None:
+        return SignedContents(parts.signer)
+    return InlineContents(DeskClient(channel), is_image=parts.wish.is_image)
+
+
 @asynccontextmanager
 async def label_studio_connector(parts: LabelStudioParts, channel: Any) -> AsyncIterator[LabelStudioConnector]:
     """Yield a connector over a channel to the inbox; its connections are closed afterwards."""
     client = LabelStudioClient(open_http(parts.url, ca_certificates=parts.ca_certificates), token=parts.token)
-    contents: Contents = (
-        InlineContents(DeskClient(channel), is_image=parts.wish.is_image)
-        if parts.signer is None
-        else SignedContents(parts.signer)
-    )
     try:
         yield LabelStudioConnector(
             InboxClient(channel),
             client,
             Records(parts.store, Layout()),
-            contents,
+            _contents(parts, channel),
             wish=parts.wish,
             poll_seconds=parts.poll_seconds,
             find_item=ItemFinder(parts.store, Layout()),

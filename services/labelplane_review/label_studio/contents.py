@@ -45,19 +45,19 @@ class SignedContents:
         self._signer = signer
 
     async def show(self, task: OpenTask) -> str | None:
-        """Return the text, or an address that works for `SIGNED_SECONDS`."""
-        return task.text or await self._signer.address(task.uri, seconds=SIGNED_SECONDS)
+        """Return an address that works for `SIGNED_SECONDS`."""
+        return await self._signer.address(task.uri, seconds=SIGNED_SECONDS)
 
 
 class InlineContents:
-    """Images as `data:` addresses: for items on this machine, which no browser elsewhere reaches."""
+    """Texts as they are, and images as `data:` addresses: for items that no browser elsewhere reaches."""
 
     def __init__(self, desk: DeskClient, *, is_image: bool) -> None:
         self._desk = desk
         self.tasks_a_page = IMAGES_A_PAGE if is_image else PAGE
 
     async def show(self, task: OpenTask) -> str | None:
-        """Return the text, or the image itself, at most `LARGEST_BYTES` before encoding."""
+        """Return the text, out of its file where it has one, or the image, at most `LARGEST_BYTES` before encoding."""
         if task.text:
             return task.text
         try:
@@ -66,6 +66,8 @@ class InlineContents:
             if error.code() in {grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INVALID_ARGUMENT}:
                 return None  # its file is gone or damaged
             raise
+        if media_type.startswith("text/"):
+            return data.decode()
         if len(data) > LARGEST_BYTES:
             media_type, data = await asyncio.to_thread(_smaller, data)
         return f"data:{media_type};base64,{base64.b64encode(data).decode()}"

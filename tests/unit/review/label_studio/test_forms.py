@@ -56,10 +56,11 @@ def test_an_interface_that_is_no_classification_is_told(config: str, want: str) 
 
 
 class Desk:
-    """Hands one image on, in pieces."""
+    """Hands one item on, in pieces."""
 
-    def __init__(self, data: bytes | None) -> None:
+    def __init__(self, data: bytes | None, media_type: str = "image/png") -> None:
         self._data = data
+        self._media_type = media_type
 
     async def sign(self, item_id: str) -> Shown:
         if self._data is None:
@@ -70,7 +71,7 @@ class Desk:
         assert content_ticket == "ticket of i"
         assert self._data is not None
         half = len(self._data) // 2
-        yield "image/png", self._data[:half]
+        yield self._media_type, self._data[:half]
         yield "", self._data[half:]
 
 
@@ -100,6 +101,11 @@ async def test_an_image_that_is_gone_is_not_shown_and_a_text_needs_nobody() -> N
     contents = InlineContents(Desk(None), is_image=True)  # type: ignore[arg-type]
     assert await contents.show(open_task()) is None
     assert await contents.show(open_task(text="hello")) == "hello"
+
+
+async def test_a_text_that_lies_in_a_file_is_shown_as_it_is() -> None:
+    desk = Desk("h\u00e9llo".encode(), "text/plain; charset=utf-8")
+    assert await InlineContents(desk, is_image=False).show(open_task()) == "h\u00e9llo"  # type: ignore[arg-type]
 
 
 async def test_an_image_in_a_bucket_has_an_address_that_says_when_it_ends() -> None:
