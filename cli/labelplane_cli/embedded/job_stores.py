@@ -20,7 +20,8 @@ class LabelStudioAccess:
 class JobStores:
     """Where a job's results, items, files of votes and knowledge bases lie, and whose functions may be rules.
 
-    `data_signer` gives items addresses that browsers read; None where they lie in no bucket.
+    `item_addresses` gives items addresses at which browsers read them; None where the page hands their bytes on.
+    `data_signer` gives such addresses to Label Studio, with the job's own endpoint where nobody names another.
     """
 
     store: ObjectStore
@@ -28,5 +29,6 @@ class JobStores:
     open_votes: Callable[[str], ObjectStore]
     open_address: Callable[[str], ObjectStore]
     trusted_packages: tuple[str, ...] = ()
+    item_addresses: AddressSigner | None = None
     data_signer: AddressSigner | None = None
     label_studio: LabelStudioAccess | None = None
