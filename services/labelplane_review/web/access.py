@@ -9,7 +9,7 @@ from typing import Final
 
 from aiohttp import web
 
-from labelplane_review.web.rights import Visitor
+from labelplane_review.web.rights import NOBODY, Visitor
 
 __all__ = ["SecretLink", "checked_name"]
 
@@ -17,7 +17,6 @@ _LONGEST_NAME: Final = 64
 _NAME_COOKIE: Final = "labelplane_name"
 _YEAR_SECONDS: Final = 365 * 86_400
 _BEARER: Final = "Bearer "
-_NOBODY: Final = "guest"
 
 
 class SecretLink:
@@ -55,7 +54,7 @@ class SecretLink:
         if request.host not in self._hosts or not self.opens(secret):
             return None
         is_owner = self._is_owners(secret)
-        name = _decoded(request.cookies.get(_NAME_COOKIE, "")) or (self._name if is_owner else _NOBODY)
+        name = _decoded(request.cookies.get(_NAME_COOKIE, "")) or (self._name if is_owner else NOBODY)
         return Visitor(name, is_owner=is_owner)
 
     def person(self, request: web.Request) -> str | None:

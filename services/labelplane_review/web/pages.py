@@ -15,7 +15,7 @@ from labelplane_review.web.openapi import openapi_document
 from labelplane_review.web.policy import content_policy
 from labelplane_review.web.reading import contract_tables
 from labelplane_review.web.refusals import Refused
-from labelplane_review.web.rights import Visitor, may_adjudicate
+from labelplane_review.web.rights import NOBODY, Visitor, may_adjudicate
 
 __all__ = ["Pages"]
 
@@ -167,6 +167,7 @@ def _config(at_hand: JobAtHand, person: str) -> dict[str, Any]:
         "job": job.metadata.name,
         "uid": job.metadata.uid,
         "person": person,
+        "asks_name": person == NOBODY,
         "classes": list(job.spec.task.classes),
         "votes_per_item": humans.votes_per_item if humans is not None else 1,
         "shows_agreement": job.spec.review.show_agreement,

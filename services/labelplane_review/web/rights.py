@@ -1,11 +1,15 @@
 """Who may do what: pure facts about a visitor and a job."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from labelplane_api.review import Review
 from labelplane_review.desk_client import Part
 
-__all__ = ["Visitor", "may_adjudicate", "part_of"]
+__all__ = ["NOBODY", "Visitor", "may_adjudicate", "part_of"]
+
+NOBODY: Final = "guest"
+"""The name of those who have not said theirs."""
 
 
 @dataclass(frozen=True, slots=True)
