@@ -106,6 +106,7 @@ class Reason(StrEnum):
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     INVALID_INPUT = "InvalidInput"
+    TRAINING_IMAGE_FAILED = "TrainingImageFailed"
 
 
 class Condition(ApiModel):

@@ -156,12 +156,23 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.having("spec.model.image", "me/train:1").with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.with_output(formats=["Coco"]).with_scaling(min_replicas=1, max_replicas=3).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
-    assert caught.value.fields == ("spec.model.image", "spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+    assert caught.value.fields == (
+        "spec.scaling.minReplicas",
+        "spec.scaling.maxReplicas",
+        "spec.output.formats: Coco",
+    )
     assert not caught.value.retryable
+
+
+def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
+    job = JOB.having("spec.model.image", "me/train:1").build()
+
+    assert unsupported_on_clusters(job) == ()
+    assert unsupported(job) == ("spec.model.image",)
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:
