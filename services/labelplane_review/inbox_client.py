@@ -8,11 +8,13 @@ from typing import Any
 from labelplane.aggregation.v1 import review_inbox_pb2 as pb
 from labelplane.aggregation.v1 import review_inbox_pb2_grpc as pb_grpc
 
-__all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected", "task_from_proto"]
+__all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected", "task_from_proto", "vote_to_proto"]
 
 CALL_SECONDS = 30.0
 PAGE = 500
 VOTES_A_CALL = 5_000
+_MAX_ADDRESS = 2048
+_MAX_PROBLEM = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ class OpenTask:
 
 @dataclass(frozen=True, slots=True)
 class NewVote:
-    """A vote to send; `time` is when the annotator answered, None when not known; `origin` its file and line."""
+    """A vote to send; `time` is when the annotator answered, None when not known; `origin` its file and line.
+
+    `retracted` says that it takes back the vote that it supersedes.
+    """
 
     vote_id: str
     item_id: str
@@ -41,6 +46,7 @@ class NewVote:
     lead_time_seconds: float = 0.0
     suggestion_shown: bool = False
     supersedes: str = ""
+    retracted: bool = False
     origin: str = ""
 
 
@@ -75,11 +81,16 @@ class InboxClient:
         """Send votes and return those that cannot count; all others are durable then."""
         rejected: list[Rejected] = []
         for start in range(0, len(votes), VOTES_A_CALL):
-            chunk = [_message(vote) for vote in votes[start : start + VOTES_A_CALL]]
+            chunk = [vote_to_proto(vote) for vote in votes[start : start + VOTES_A_CALL]]
             request = pb.SubmitVotesRequest(votes=chunk, origin=origin)
             answer = await self._stub.SubmitVotes(request, timeout=CALL_SECONDS)
             rejected += [Rejected(each.vote_id, each.reason, each.message) for each in answer.set_aside]
         return rejected
+
+    async def report(self, address: str, *, problem: str) -> None:
+        """Say where people answer and what keeps the connector from working; empty when nothing does."""
+        request = pb.ReportConnectorRequest(address=address[:_MAX_ADDRESS], problem=problem[:_MAX_PROBLEM])
+        await self._stub.ReportConnector(request, timeout=CALL_SECONDS)
 
 
 def task_from_proto(message: pb.ReviewTask) -> OpenTask:
@@ -96,7 +107,8 @@ def task_from_proto(message: pb.ReviewTask) -> OpenTask:
     )
 
 
-def _message(vote: NewVote) -> pb.Vote:
+def vote_to_proto(vote: NewVote) -> pb.Vote:
+    """Return the message for a vote."""
     message = pb.Vote(
         vote_id=vote.vote_id,
         item_id=vote.item_id,
@@ -105,6 +117,7 @@ def _message(vote: NewVote) -> pb.Vote:
         lead_time_seconds=vote.lead_time_seconds,
         suggestion_shown=vote.suggestion_shown,
         supersedes=vote.supersedes,
+        retracted=vote.retracted,
         origin=vote.origin,
     )
     if vote.time is not None:
