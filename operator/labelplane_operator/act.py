@@ -164,7 +164,7 @@ class Actor:
                 self._cache.put(DEPLOYMENT, live)
         else:
             live = await self._have_object(job, DEPLOYMENT, child.manifest, live)
-        if live["spec"]["replicas"] != wanted:
+        if child.replicas is not None and live["spec"]["replicas"] != wanted:
             metadata = live["metadata"]
             await self._kube.scale(DEPLOYMENT, metadata["namespace"], metadata["name"], wanted)
 

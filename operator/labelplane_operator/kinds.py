@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-__all__ = ["CHILDREN", "DEPLOYMENT", "JOB", "KINDS", "LABELING_JOB", "LEASE", "POD", "SECRET", "Kind", "kind_of"]
+__all__ = [
+    "CHILDREN",
+    "DEPLOYMENT",
+    "JOB",
+    "KINDS",
+    "LABELING_JOB",
+    "LEASE",
+    "POD",
+    "SCALED_OBJECT",
+    "SECRET",
+    "Kind",
+    "kind_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +45,8 @@ JOB = Kind("batch", "v1", "Job", "jobs")
 SECRET = Kind("", "v1", "Secret", "secrets")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
+SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
+"""Watched only where KEDA is."""
 
 CHILDREN = (
     DEPLOYMENT,
@@ -44,7 +58,7 @@ CHILDREN = (
 )
 """What the operator makes for a job and watches. Secrets are missing: it may create them, and read none."""
 
-KINDS = (LABELING_JOB, POD, SECRET, LEASE, EVENT, *CHILDREN)
+KINDS = (LABELING_JOB, POD, SECRET, LEASE, EVENT, SCALED_OBJECT, *CHILDREN)
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in KINDS}
 

@@ -159,10 +159,14 @@ def _refusal(
     """Return the status of a job that cannot run here, None when it can."""
     if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
-    wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
+    wrong = (*_cluster_refusals(job, installation), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)
+
+
+def _cluster_refusals(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
+    return refusals(job, has_keda=installation.has_keda) if installation.is_cluster else ()
 
 
 # -- the object on a cluster ------------------------------------------------------------------------------------------

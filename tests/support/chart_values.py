@@ -16,6 +16,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "podDisruptionBudget": {"enabled": False},
     },
     "one replica": {"replicas": 1},
+    "with KEDA": {"keda": {"enabled": True}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
         "installation": {"id": "north.1"},
@@ -62,7 +63,9 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         ],
         "priorityClassName": "system-cluster-critical",
         "serviceAccount": {"name": "labeller", "annotations": {"cloud.example.com/role": "labeller"}},
+        "keda": {"enabled": True},
         "networkPolicy": {
+            "scalerFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}],
             "apiServerPorts": [6443],
             "apiServerCIDRs": ["10.0.0.1/32"],
             "metricsFrom": [

@@ -9,10 +9,11 @@ from labelplane_operator.builders.deployments import build_deployment
 from labelplane_operator.builders.disruption import build_disruption_budget
 from labelplane_operator.builders.network import build_network_policy
 from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.scaled_object import build_scaled_object, has_scaled_object
 from labelplane_operator.builders.service_account import build_service_account
 from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
-from labelplane_operator.builders.topology import build_workloads
+from labelplane_operator.builders.topology import build_workloads, is_distributed
 from labelplane_operator.parts import Part
 
 __all__ = ["Child", "build_children"]
@@ -24,7 +25,7 @@ class Child:
 
     Attributes:
         manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
-        replicas: the wanted pods of a Deployment; None for other kinds.
+        replicas: the wanted pods of a Deployment; None where somebody else scales it, and for other kinds.
     """
 
     manifest: Mapping[str, Any] = field(repr=False)
@@ -58,3 +59,5 @@ def _children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, t
             yield Child(build_service(job, workload, platform))
     for workload in workloads:
         yield Child(build_deployment(job, workload, platform), workload.replicas)
+    if is_distributed(job) and has_scaled_object(job, parts, platform):
+        yield Child(build_scaled_object(job, platform))

@@ -7,6 +7,7 @@ from labelplane_operator.builders.connector import has_connector
 from labelplane_operator.builders.names import part_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.resources import Resources
+from labelplane_operator.builders.scaled_object import is_scaled_by_keda
 from labelplane_operator.builders.workloads import NO_OVERRIDE, Workload
 from labelplane_operator.parts import Part
 
@@ -48,10 +49,7 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             module="labelplane_scoring.worker",
             resources=_SCORING_WORKER,
             override=overrides.scoring_worker or NO_OVERRIDE,
-            # What Score begins with; from there the depth of the queue decides.
-            replicas=max(1, job.spec.scaling.min_replicas)
-            if platform.has_queue and Part.SCORING_WORKER in parts
-            else 0,
+            replicas=_worker_replicas(job, parts, platform),
             has_service=False,
             is_single=False,
             # A shard is sized for 5 to 20 s.
@@ -67,3 +65,10 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             replicas=int(Part.DISTILLATION in parts),
         ),
     )
+
+
+def _worker_replicas(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> int | None:
+    if not platform.has_queue or Part.SCORING_WORKER not in parts:
+        return 0
+    # What Score begins with; from there the depth of the queue decides.
+    return None if is_scaled_by_keda(job, platform) else max(1, job.spec.scaling.min_replicas)

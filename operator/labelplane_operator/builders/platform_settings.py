@@ -35,6 +35,7 @@ class Platform:
         metrics_port: of /metrics.
         has_queue: whether NATS is there. Without it a service works its own shards, and no scoring worker runs.
         queue_port: of NATS.
+        scaler_address: where KEDA reaches the operator's external scaler, `host:port`; empty without KEDA.
     """
 
     images: Images
@@ -44,3 +45,4 @@ class Platform:
     metrics_port: int = 9090
     has_queue: bool = False
     queue_port: int = 4222
+    scaler_address: str = ""

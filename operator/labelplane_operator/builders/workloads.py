@@ -21,7 +21,7 @@ class Workload:
         module: the Python module that its container runs.
         resources: its container's by default.
         override: what the job changes in its pods.
-        replicas: how many pods should run now.
+        replicas: how many pods should run now; None where somebody else scales them.
         has_service: whether it is called by gRPC.
         has_connector: whether the connector of the job's humans runs beside it.
         is_single: whether two pods of it would work against each other, so that an old one goes before a new one comes.
@@ -34,7 +34,7 @@ class Workload:
     module: str
     resources: Resources
     override: PodOverride
-    replicas: int
+    replicas: int | None
     has_service: bool = True
     has_connector: bool = False
     is_single: bool = True
