@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 __all__ = [
     "CHILDREN",
+    "CONFIG_MAP",
     "DEPLOYMENT",
     "JOB",
     "KINDS",
@@ -43,6 +44,7 @@ DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 POD = Kind("", "v1", "Pod", "pods")
 JOB = Kind("batch", "v1", "Job", "jobs")
 SECRET = Kind("", "v1", "Secret", "secrets")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
@@ -58,7 +60,7 @@ CHILDREN = (
 )
 """What the operator makes for a job and watches. Secrets are missing: it may create them, and read none."""
 
-KINDS = (LABELING_JOB, POD, SECRET, LEASE, EVENT, SCALED_OBJECT, *CHILDREN)
+KINDS = (LABELING_JOB, POD, SECRET, CONFIG_MAP, LEASE, EVENT, SCALED_OBJECT, *CHILDREN)
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in KINDS}
 

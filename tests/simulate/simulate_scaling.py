@@ -123,8 +123,8 @@ class World:
 
 _TARGETS: Final = (150, 300, 450, 600)
 _UP_WINDOWS: Final = (0, 30)
-_DOWN_WINDOWS: Final = (0, 30, 60, 120, 300)
-_STEPS: Final = ((2.0, 10), (4.0, 40), (1000.0, 1000))
+_DOWN_WINDOWS: Final = (0, 60, 120, 300)
+_STEPS: Final = ((2.0, 10), (1000.0, 1000))
 _DOWN_SHARES: Final = (0.5, 1.0)
 
 

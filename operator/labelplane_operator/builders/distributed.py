@@ -19,8 +19,10 @@ _SCORING_WORKER: Final = Resources(requests={"cpu": "1", "memory": "1Gi"}, limit
 _DISTILLATION: Final = Resources(requests={"cpu": "2", "memory": "4Gi"}, limits={"cpu": "4", "memory": "16Gi"})
 
 
-def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> tuple[Workload, ...]:
-    """Return the workloads of all parts, those that are not wanted without a pod."""
+def distributed_workloads(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, workers: int | None = None
+) -> tuple[Workload, ...]:
+    """Return the workloads of all parts, those that are not wanted without a pod; None leaves the workers there are."""
     images, overrides = platform.images, job.spec.pod_overrides
     return (
         Workload(
@@ -32,6 +34,7 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             override=overrides.aggregation or NO_OVERRIDE,
             replicas=int(Part.AGGREGATION in parts),
             has_connector=has_connector(job),
+            has_rules=True,
         ),
         Workload(
             name=part_name(job, Part.SCORING),
@@ -41,6 +44,7 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             resources=_SCORING,
             override=overrides.scoring or NO_OVERRIDE,
             replicas=int(Part.SCORING in parts),
+            takes_shards=True,
         ),
         Workload(
             name=part_name(job, Part.SCORING_WORKER),
@@ -49,8 +53,9 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             module="labelplane_scoring.worker",
             resources=_SCORING_WORKER,
             override=overrides.scoring_worker or NO_OVERRIDE,
-            replicas=_worker_replicas(job, parts, platform),
+            replicas=_worker_replicas(job, parts, platform, workers=workers),
             has_service=False,
+            takes_shards=True,
             is_single=False,
             # A shard is sized for 5 to 20 s.
             drain_seconds=60,
@@ -67,8 +72,9 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
     )
 
 
-def _worker_replicas(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> int | None:
-    if not platform.has_queue or Part.SCORING_WORKER not in parts:
+def _worker_replicas(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, workers: int | None
+) -> int | None:
+    if platform.queue is None or Part.SCORING_WORKER not in parts:
         return 0
-    # What Score begins with; from there the depth of the queue decides.
-    return None if is_scaled_by_keda(job, platform) else max(1, job.spec.scaling.min_replicas)
+    return None if is_scaled_by_keda(job, platform) else workers

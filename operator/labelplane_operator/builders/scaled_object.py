@@ -36,7 +36,7 @@ def is_scaled_by_keda(job: LabelingJob, platform: Platform) -> bool:
 
 def has_scaled_object(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> bool:
     """Whether the ScaledObject should stand: while Score runs, and while it is suspended."""
-    if not platform.has_queue or not is_scaled_by_keda(job, platform):
+    if platform.queue is None or not is_scaled_by_keda(job, platform):
         return False
     operation = job.status.operation
     is_in_score = operation is not None and operation.stage is Stage.SCORE

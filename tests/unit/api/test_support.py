@@ -4,7 +4,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import NotSupportedError, check_supported, unsupported
-from labelplane_api.support import UNBUILT, Unbuilt
+from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unread_on_one_machine, unsupported_on_clusters
 
 JOB = make_job()
 HUMANS = "spec.sources.humans"
@@ -115,7 +115,9 @@ NOT_BUILT = [
     ),
     pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
-    pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
+    pytest.param(
+        JOB.with_scaling(scale_down_delay_seconds=5), "spec.scaling.scaleDownDelaySeconds", id="how long a GPU stays"
+    ),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
     pytest.param(
         JOB.having("spec.podOverrides", {"triton": {}}),
@@ -133,10 +135,16 @@ def test_what_is_not_built_is_refused_by_name(job: JobBuilder, want_field: str) 
     assert str(caught.value) == f"not supported yet: {want_field}"
 
 
+def test_a_config_map_of_rules_is_built_on_clusters() -> None:
+    rules = [{"name": "all", "configMap": {"name": "team"}}]
+
+    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build()) == ()
+
+
 def test_every_row_of_the_table_is_tried() -> None:
     tried = [str(row.values[1]) for row in NOT_BUILT]
 
-    assert [row.path for row in UNBUILT if not any(_plain(field).startswith(row.path) for field in tried)] == []
+    assert [row.path for row in ON_ONE_MACHINE if not any(_plain(field).startswith(row.path) for field in tried)] == []
 
 
 def _plain(field: str) -> str:
@@ -145,12 +153,28 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.having("spec.model.image", "me/train:1").with_scaling(min_replicas=1, max_replicas=3).build()
+    job = (
+        JOB.having("spec.model.image", "me/train:1")
+        .with_serving(mode="Shared")
+        .with_scaling(scale_down_delay_seconds=5)
+        .build()
+    )
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
-    assert caught.value.fields == ("spec.model.image", "spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+    assert caught.value.fields == (
+        "spec.model.image",
+        "spec.serving.mode: Shared",
+        "spec.scaling.scaleDownDelaySeconds",
+    )
     assert not caught.value.retryable
+
+
+def test_scaling_is_read_on_a_cluster_alone() -> None:
+    job = JOB.with_scaling(min_replicas=1, max_replicas=3).build()
+
+    assert unsupported(job) == unsupported_on_clusters(job) == ()
+    assert unread_on_one_machine(job) == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas")
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:

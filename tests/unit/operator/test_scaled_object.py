@@ -29,7 +29,7 @@ def job_in(
 def children(job: LabelingJob, platform: Any = KEDA) -> tuple[Child, ...]:
     parts = frozenset() if job.spec.run.suspend else wanted_parts(job.status)
     assert parts is not None
-    return build_children(job, parts, platform, token=TOKEN)
+    return build_children(job, parts, platform, token=TOKEN, workers=7)
 
 
 def scaled_objects(job: LabelingJob, platform: Any = KEDA) -> list[Any]:
@@ -53,11 +53,9 @@ def workers(job: LabelingJob, platform: Any = KEDA) -> int | None:
         pytest.param(job_in(Stage.SELECT), KEDA, False, 0, id="in another stage nobody works"),
         pytest.param(job_in(Stage.SCORE, is_suspended=True), KEDA, True, 0, id="suspended, it is paused at none"),
         pytest.param(job_in(Stage.SELECT, is_suspended=True), KEDA, False, 0, id="suspended in another stage"),
-        pytest.param(job_in(Stage.SCORE, engine="Operator"), KEDA, False, 1, id="the operator scales"),
-        pytest.param(job_in(Stage.SCORE), PLATFORM, False, 1, id="an installation without KEDA"),
-        pytest.param(
-            job_in(Stage.SCORE), replace(KEDA, has_queue=False), False, 0, id="an installation without a queue"
-        ),
+        pytest.param(job_in(Stage.SCORE, engine="Operator"), KEDA, False, 7, id="the operator scales"),
+        pytest.param(job_in(Stage.SCORE), PLATFORM, False, 7, id="an installation without KEDA"),
+        pytest.param(job_in(Stage.SCORE), replace(KEDA, queue=None), False, 0, id="an installation without a queue"),
     ],
 )
 def test_one_at_a_time_scales_the_workers(
