@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from labelplane_operator.policies.scaling import QueueDepth, Sample
+from labelplane_operator.policies.shard_time import ShardTime
 
 __all__ = [
     "CleanupState",
@@ -19,6 +20,7 @@ __all__ = [
     "OperationView",
     "PodView",
     "Problem",
+    "ScalingMemory",
 ]
 
 
@@ -155,6 +157,19 @@ class CleanupView:
 
 
 @dataclass(frozen=True, slots=True)
+class ScalingMemory:
+    """What one decision about the scoring workers leaves to the next.
+
+    Attributes:
+        history: what was wanted; empty where that is not known.
+        shard_time: how long a shard takes; None before the queue was seen.
+    """
+
+    history: tuple[Sample, ...] = ()
+    shard_time: ShardTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that one reconcile read.
 
@@ -168,7 +183,7 @@ class Observed:
         cleanup: the Job that removes the results; None while there is none.
         queue: what is on the queue of the scoring workers; None while it is not known, or nobody scores.
         workers: how many scoring workers their Deployment should have now.
-        scaling: what was wanted of them before; empty where that is not known.
+        scaling: what was seen of them before.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
 
@@ -180,5 +195,5 @@ class Observed:
     cleanup: CleanupView | None = None
     queue: QueueDepth | None = None
     workers: int = 0
-    scaling: tuple[Sample, ...] = ()
+    scaling: ScalingMemory = ScalingMemory()
     refusals: tuple[str, ...] = ()

@@ -23,11 +23,10 @@ from labelplane_operator.policies.deletion import decide_removal, holds_object, 
 from labelplane_operator.policies.expiry import seconds_to_expiry
 from labelplane_operator.policies.parts import wanted_parts
 from labelplane_operator.policies.retry import next_try, next_try_for_prefix
-from labelplane_operator.policies.scaling import ScalingDecision
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
-from labelplane_operator.policies.worker_count import decide_workers
+from labelplane_operator.policies.worker_count import WorkerCount, decide_workers
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
 
 __all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
@@ -78,7 +77,7 @@ class Plan:
     status: LabelingJobStatus
     start: StageRequest | None = None
     parts: frozenset[Part] | None = None
-    workers: ScalingDecision | None = None
+    workers: WorkerCount | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
     finalizer: bool | None = None

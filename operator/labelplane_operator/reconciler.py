@@ -26,9 +26,8 @@ from labelplane_operator.kinds import LABELING_JOB
 from labelplane_operator.kube import Kube
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
-from labelplane_operator.observed import Observed, OperationState, Problem
+from labelplane_operator.observed import Observed, OperationState, Problem, ScalingMemory
 from labelplane_operator.plan import Plan, make_plan, plan_for_invalid, plan_when_blocked
-from labelplane_operator.policies.scaling import Sample
 from labelplane_operator.requests import Installation
 
 __all__ = ["Reconciler"]
@@ -68,7 +67,7 @@ class Reconciler:
         self._now = now
         self._uids: dict[JobKey, str] = {}
         self._written: dict[str, datetime] = {}
-        self._scaling: dict[str, tuple[Sample, ...]] = {}
+        self._scaling: dict[str, ScalingMemory] = {}
 
     async def reconcile(self, key: JobKey) -> float | None:
         """Bring one job a step on; return when to look again, in seconds, or None when only a change matters.
@@ -87,7 +86,7 @@ class Reconciler:
         return await self._pursue(manifest, job)
 
     async def _pursue(self, manifest: Object, job: LabelingJob) -> float | None:
-        observed = replace(await self._observer.observe(job), scaling=self._scaling.get(uid_of(job), ()))
+        observed = replace(await self._observer.observe(job), scaling=self._scaling.get(uid_of(job), ScalingMemory()))
         plan = make_plan(job, observed, installation=self._installation, now=self._now())
         self._remember_scaling(job, observed, plan)
         has_ended = await self._act(manifest, job, plan)
@@ -104,7 +103,7 @@ class Reconciler:
         if plan.workers is None:
             self._scaling.pop(uid_of(job), None)
             return
-        self._scaling[uid_of(job)] = plan.workers.history
+        self._scaling[uid_of(job)] = plan.workers.memory
         if plan.workers.replicas != observed.workers:
             _log.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, plan.workers.message)
 

@@ -33,7 +33,13 @@ class Child:
 
 
 def build_children(
-    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, workers: int | None = None
+    job: LabelingJob,
+    parts: frozenset[Part],
+    platform: Platform,
+    *,
+    token: str,
+    workers: int | None = None,
+    seconds_per_shard: float | None = None,
 ) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
 
@@ -43,11 +49,15 @@ def build_children(
         platform: the installation.
         token: the job's token.
         workers: the wanted scoring workers while that part is up; None leaves their number as it is.
+        seconds_per_shard: what a worker needs for a shard; None before that is known.
 
     Raises:
         ValueError: the job has no uid.
     """
-    return tuple(_children(job, parts, platform, token=token, workers=workers))
+    children = tuple(_children(job, parts, platform, token=token, workers=workers))
+    if not is_distributed(job) or not has_scaled_object(job, parts, platform):
+        return children
+    return (*children, Child(build_scaled_object(job, platform, seconds_per_shard=seconds_per_shard)))
 
 
 def _children(
@@ -64,5 +74,3 @@ def _children(
             yield Child(build_service(job, workload, platform))
     for workload in workloads:
         yield Child(build_deployment(job, workload, platform), workload.replicas)
-    if is_distributed(job) and has_scaled_object(job, parts, platform):
-        yield Child(build_scaled_object(job, platform))
