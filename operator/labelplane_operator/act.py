@@ -122,7 +122,15 @@ class Actor:
         token = self._token_of(uid_of(job))
         count = plan.workers
         workers, seconds = (None, None) if count is None else (count.replicas, count.seconds_per_shard)
-        return build_children(job, plan.parts, self._platform, token=token, workers=workers, seconds_per_shard=seconds)
+        return build_children(
+            job,
+            plan.parts,
+            self._platform,
+            token=token,
+            workers=workers,
+            seconds_per_shard=seconds,
+            training=plan.training,
+        )
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
@@ -135,7 +143,7 @@ class Actor:
             await self._have_secret(job, child.manifest)
             return
         live = self._live(job, kind, child.manifest)
-        if live is None and kind is JOB and self._has_pods(job):
+        if live is None and child.is_last and self._has_pods(job):
             return  # their end is an event
         try:
             await self._have_as_wanted(job, kind, child, live)

@@ -21,6 +21,8 @@ __all__ = [
     "PodView",
     "Problem",
     "ScalingMemory",
+    "TrainingState",
+    "TrainingView",
 ]
 
 
@@ -156,6 +158,35 @@ class CleanupView:
     finished: datetime | None = None
 
 
+class TrainingState(StrEnum):
+    """How far the Job of a training image is."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingView:
+    """The Job by which a training image of the user's trains.
+
+    Attributes:
+        request_id: of the operation that it is a try of.
+        name: of the Job.
+        state: how far it is.
+        message: why it failed, in Kubernetes' words.
+        ended: the container that ended with an error; None when none is seen that did.
+        queue: the LocalQueue that it waits for; empty when it waits for none.
+    """
+
+    request_id: str
+    name: str
+    state: TrainingState
+    message: str = ""
+    ended: ContainerView | None = None
+    queue: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class ScalingMemory:
     """What one decision about the scoring workers leaves to the next.
@@ -174,7 +205,8 @@ class Observed:
     """Everything that one reconcile read.
 
     Attributes:
-        operation: the operation that the status names; None when none was started or its service is away.
+        operation: the operation that the status names; None when none was started or its service is away. Train has
+            failed too when the Job of a training image has.
         inbox: read after the operation, so that the tasks of a finished Review are counted; None while the
             aggregation service is away.
         unavailable: what could not be reached and why, in words for people; empty when everything could.
@@ -184,6 +216,7 @@ class Observed:
         queue: what is on the queue of the scoring workers; None while it is not known, or nobody scores.
         workers: how many scoring workers their Deployment should have now.
         scaling: what was seen of them before.
+        training: the Job of a training image, for the operation that the status names; None while there is none.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
 
@@ -196,4 +229,5 @@ class Observed:
     queue: QueueDepth | None = None
     workers: int = 0
     scaling: ScalingMemory = ScalingMemory()
+    training: TrainingView | None = None
     refusals: tuple[str, ...] = ()

@@ -14,7 +14,9 @@ from labelplane_operator.builders.service_account import build_service_account
 from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
 from labelplane_operator.builders.topology import build_workloads, is_distributed
+from labelplane_operator.builders.training import build_training_job
 from labelplane_operator.parts import Part
+from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Child", "build_children"]
 
@@ -26,10 +28,12 @@ class Child:
     Attributes:
         manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
         replicas: the wanted pods of a Deployment; None leaves their number as it is, and is for other kinds.
+        is_last: whether it is made only when no pod of the job is left.
     """
 
     manifest: Mapping[str, Any] = field(repr=False)
     replicas: int | None = None
+    is_last: bool = False
 
 
 def build_children(
@@ -40,6 +44,7 @@ def build_children(
     token: str,
     workers: int | None = None,
     seconds_per_shard: float | None = None,
+    training: TrainingRun | None = None,
 ) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
 
@@ -50,14 +55,19 @@ def build_children(
         token: the job's token.
         workers: the wanted scoring workers while that part is up; None leaves their number as it is.
         seconds_per_shard: what a worker needs for a shard; None before that is known.
+        training: the try of a training image whose Job should stand; None for none.
 
     Raises:
         ValueError: the job has no uid.
     """
     children = tuple(_children(job, parts, platform, token=token, workers=workers))
-    if not is_distributed(job) or not has_scaled_object(job, parts, platform):
-        return children
-    return (*children, Child(build_scaled_object(job, platform, seconds_per_shard=seconds_per_shard)))
+    scaled: tuple[Child, ...] = ()
+    trained: tuple[Child, ...] = ()
+    if is_distributed(job) and has_scaled_object(job, parts, platform):
+        scaled = (Child(build_scaled_object(job, platform, seconds_per_shard=seconds_per_shard)),)
+    if training is not None:
+        trained = (Child(build_training_job(job, training, platform)),)
+    return (*children, *scaled, *trained)
 
 
 def _children(

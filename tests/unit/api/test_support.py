@@ -24,10 +24,20 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
-            for method in ("MajorityVote", "DawidSkene", "OneCoin", "Auto", "VariationalBayes", "Glad", "Mace")
+            for method in (
+                "MajorityVote",
+                "DawidSkene",
+                "OneCoin",
+                "Auto",
+                "VariationalBayes",
+                "Glad",
+                "Mace",
+                "LabelModel",
+            )
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.having("spec.sources.rules", [RULE]), id="rules"),
+        pytest.param(JOB.having("spec.sources.rules", [{**RULE, "reviewShare": 0.1}]), id="a rule people look at"),
         pytest.param(
             JOB.having("spec.sources.knowledgeBases", [{"name": "k", "gazetteer": {"uri": "terms.csv"}}]),
             id="knowledge bases",
@@ -83,11 +93,6 @@ NOT_BUILT = [
         "spec.sources.rules[1].configMap",
         id="a ConfigMap of rules that is not in the job file",
     ),
-    pytest.param(
-        JOB.having("spec.sources.rules", [RULE, {**RULE, "name": "s", "reviewShare": 0.1}]),
-        "spec.sources.rules[1].reviewShare",
-        id="a share of a rule's items for people",
-    ),
     *(
         pytest.param(
             JOB.having("spec.sources.knowledgeBases", [{"name": "k", kind: {"uri": "gs://b/x", **extra}}]),
@@ -104,7 +109,7 @@ NOT_BUILT = [
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
     pytest.param(
-        JOB.with_aggregation(method="LabelModel"), "spec.aggregation.method: LabelModel", id="another inference"
+        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
     ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
@@ -153,19 +158,14 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = (
-        JOB.having("spec.model.image", "me/train:1")
-        .with_serving(mode="Shared")
-        .with_scaling(scale_down_delay_seconds=5)
-        .build()
-    )
+    job = JOB.with_output(formats=["Coco"]).with_serving(mode="Shared").with_scaling(scale_down_delay_seconds=5).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
     assert caught.value.fields == (
-        "spec.model.image",
         "spec.serving.mode: Shared",
         "spec.scaling.scaleDownDelaySeconds",
+        "spec.output.formats: Coco",
     )
     assert not caught.value.retryable
 
@@ -175,6 +175,13 @@ def test_scaling_is_read_on_a_cluster_alone() -> None:
 
     assert unsupported(job) == unsupported_on_clusters(job) == ()
     assert unread_on_one_machine(job) == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+
+
+def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
+    job = JOB.having("spec.model.image", "me/train:1").build()
+
+    assert unsupported_on_clusters(job) == ()
+    assert unsupported(job) == ("spec.model.image",)
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:
