@@ -3,7 +3,6 @@
 Only a job whose pods do not start costs requests to the API server, where it names ConfigMaps.
 """
 
-import logging
 from dataclasses import replace
 from typing import Any
 
@@ -47,8 +46,6 @@ from labelplane_operator.service_calls import PodsNotReady, ServiceUnavailable
 
 __all__ = ["Observer"]
 
-_log = logging.getLogger(__name__)
-
 _SCORE = "score"
 """The stage as a queue is named by it."""
 
@@ -70,7 +67,8 @@ class Observer:
             return Observed()
         training = self._training(job)
         problem = self._problem(key_of(job)) or queued_training(training)
-        seen = Observed(problem=problem, queue=await self._queue(job), workers=self._workers(job), training=training)
+        queue, away = await self._queue(job)
+        seen = Observed(problem=problem, queue=queue, workers=self._workers(job), training=training)
         try:
             if job.status.prepare is None:
                 self._services.require_pod(job, Stage.PREPARE)
@@ -81,20 +79,19 @@ class Observer:
             if is_starting and problem is None:
                 problem = await self._missing_key(job, named_keys(job))
             return replace(seen, unavailable=str(error), awaits_pods=is_starting, problem=problem)
-        return replace(seen, operation=operation or failed_training(training), inbox=inbox)
+        return replace(seen, operation=operation or failed_training(training), inbox=inbox, unavailable=away)
 
-    async def _queue(self, job: LabelingJob) -> QueueDepth | None:
-        """Return what is on the queue of a job that scores by workers; None when that is not known."""
+    async def _queue(self, job: LabelingJob) -> tuple[QueueDepth | None, str]:
+        """Return what is on the queue of a job that scores by workers; None when that is not known, and why."""
         named = job.status.operation
         if self._depths is None or named is None or named.stage is not Stage.SCORE:
-            return None
+            return None, ""
         if job.status.profile is not Profile.DISTRIBUTED:
-            return None
+            return None, ""
         try:
-            return await self._depths.depth(queue_subject(job.metadata.namespace, uid_of(job), _SCORE))
+            return await self._depths.depth(queue_subject(job.metadata.namespace, uid_of(job), _SCORE)), ""
         except QueueAway as error:
-            _log.warning("%s/%s: its workers stay as they are: %s", job.metadata.namespace, job.metadata.name, error)
-            return None
+            return None, f"{error}; the scoring workers stay as many as they are"
 
     def _workers(self, job: LabelingJob) -> int:
         live = self._cache.child(key_of(job), DEPLOYMENT, workload_name(job, Part.SCORING_WORKER))
