@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from labelplane_aggregation.models import (
         MODELS,
         Auto,
+        Blend,
         ClassPrior,
         DawidSkene,
         DuplicateVotes,
@@ -51,6 +52,7 @@ __all__ = [
     "AggregationError",
     "Agreement",
     "Auto",
+    "Blend",
     "ClassPrior",
     "DawidSkene",
     "DuplicateVotes",

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from labelplane_aggregation.models._class_rows import ClassPrior
 from labelplane_aggregation.models._em import ClimbingModel
 from labelplane_aggregation.models.auto import Auto
+from labelplane_aggregation.models.blend import Blend
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
 from labelplane_aggregation.models.glad import Glad
@@ -21,6 +22,7 @@ from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
 __all__ = [
     "MODELS",
     "Auto",
+    "Blend",
     "ClassPrior",
     "DawidSkene",
     "DuplicateVotes",

@@ -78,19 +78,28 @@ class ClimbingModel(ABC):
             InvalidPriorError: `item_prior` or `class_prior` are no probabilities of the right shape.
             InvalidSettingError: a parameter is out of its bounds.
         """
+        matrix, known, rows = self._prepare(votes, gold, item_prior)
+        return self._conclude(matrix, known, rows, self._estimate(matrix, known, rows))
+
+    def _prepare(
+        self, votes: Any, gold: Any, item_prior: ArrayLike | None
+    ) -> tuple[VoteMatrix, NDArray[np.int32], ClassRows]:
+        """Check the settings and read what is given: votes, gold codes, and what stands before the votes."""
         check_settings(self, {**self._shared_bounds(), **self._bounds()})
         check_class_prior(self.class_prior, has_item_prior=item_prior is not None)
         matrix = VoteMatrix.of(votes)
         known = read_gold(gold, matrix)
         rows = ClassRows(matrix, class_prior=self.class_prior, smoothing=self.class_smoothing, item_prior=item_prior)
-        found = self._estimate(matrix, known, rows)
+        return matrix, known, rows
+
+    def _conclude(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows, found: Estimate) -> Fit:
         class_prior = rows.reported(found.posterior)
         return conclude(
-            matrix,
+            votes,
             found.posterior,
             found.climbed,
             class_prior=class_prior,
-            reliability=_reliabilities(matrix, found.confusion, class_prior),
+            reliability=_reliabilities(votes, found.confusion, class_prior),
             n_gold=int((known != NO_GOLD).sum()),
             seed=self.seed,
         )
