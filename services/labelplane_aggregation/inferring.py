@@ -106,6 +106,7 @@ def _by_votes(
         log_likelihood=float(fit.log_likelihood_[-1]) if len(fit.log_likelihood_) else 0.0,
         objective=float(fit.objective_[-1]) if len(fit.objective_) else 0.0,
         choice=fit.selection_.reason if fit.selection_ else "",
+        weights=fit.selection_.weights if fit.selection_ else {},
         asked=pc.unique(counting.filter(is_by_people(counting)).column("item_id")),
     )
 

@@ -45,7 +45,7 @@ def aggregate(
     output_file: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where the labels go: CSV, JSONL or Parquet.")
     ],
-    method: Annotated[Method, typer.Option(help="How votes become labels.")] = Method.DAWID_SKENE,
+    method: Annotated[Method, typer.Option(help="How votes become labels.")] = Method.AUTO,
     truth: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns item and label, to measure the labels by.")
     ] = None,

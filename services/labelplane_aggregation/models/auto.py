@@ -176,7 +176,7 @@ def _select(names: list[str], scores: NDArray[np.float64], weights: NDArray[np.f
     weighed = dict(zip(names, weights.tolist(), strict=True))
     chosen = max(weighed, key=lambda name: weighed[name])
     said = ", ".join(f"{name} {by_name[name]:.4f} (weight {weighed[name]:.2f})" for name in names)
-    reason = f"{chosen}: mean log-likelihood of a held-out vote {said}"
+    reason = f"{chosen}: a held-out vote has mean log-likelihood {said}"
     return Selection(chosen, MappingProxyType(by_name), n_folds, reason, MappingProxyType(weighed))
 
 

@@ -101,7 +101,7 @@ def test_it_says_what_it_weighed_and_why(make_crowd: Callable[..., Any]) -> None
     assert sum(selection.weights.values()) == pytest.approx(1.0)
     assert selection.weights[selection.chosen] == max(selection.weights.values())
     assert selection.n_folds == 4
-    assert selection.reason.startswith(f"{selection.chosen}: mean log-likelihood of a held-out vote even -")
+    assert selection.reason.startswith(f"{selection.chosen}: a held-out vote has mean log-likelihood even -")
     assert all(f"{value:.4f}" in selection.reason for value in selection.scores.values())
 
 
