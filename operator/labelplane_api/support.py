@@ -60,11 +60,13 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
         _other_than(
             AggregationMethod.AUTO,
             AggregationMethod.MAJORITY_VOTE,
+            AggregationMethod.WEIGHTED_MAJORITY_VOTE,
             AggregationMethod.DAWID_SKENE,
             AggregationMethod.ONE_COIN,
             AggregationMethod.GLAD,
             AggregationMethod.MACE,
             AggregationMethod.VARIATIONAL_BAYES,
+            AggregationMethod.MINIMAX_ENTROPY,
         ),
     ),
     Unbuilt("spec.aggregation.workers"),

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
         Glad,
         Mace,
         MajorityVote,
+        MinimaxEntropy,
         OneCoin,
         Reliabilities,
         Reliability,
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
         TruthModel,
         VariationalBayes,
         VoteMatrix,
+        WeightedMajorityVote,
     )
 
 __all__ = [
@@ -61,6 +63,7 @@ __all__ = [
     "Level",
     "Mace",
     "MajorityVote",
+    "MinimaxEntropy",
     "OneCoin",
     "PairwiseKappas",
     "Reliabilities",
@@ -70,6 +73,7 @@ __all__ = [
     "TruthModel",
     "VariationalBayes",
     "VoteMatrix",
+    "WeightedMajorityVote",
     "cohen_kappa",
     "cohen_kappas",
     "fleiss_kappa",

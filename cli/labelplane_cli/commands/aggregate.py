@@ -23,17 +23,23 @@ class Method(StrEnum):
     """How votes become labels."""
 
     MAJORITY_VOTE = "majority-vote"
+    WEIGHTED_MAJORITY_VOTE = "weighted-majority-vote"
     DAWID_SKENE = "dawid-skene"
     ONE_COIN = "one-coin"
     GLAD = "glad"
     MACE = "mace"
     VARIATIONAL_BAYES = "variational-bayes"
+    MINIMAX_ENTROPY = "minimax-entropy"
     AUTO = "auto"
 
     @property
     def model(self) -> str:
         """The name of its model in `labelplane_aggregation.MODELS`."""
         return "".join(word.capitalize() for word in self.value.split("-"))
+
+
+_COUNTING = frozenset({Method.MAJORITY_VOTE, Method.WEIGHTED_MAJORITY_VOTE})
+"""Methods that tell how far annotators agree and not how often they are right."""
 
 
 def aggregate(
@@ -112,7 +118,7 @@ def _print_annotators(console: Console, found: "Inferred", method: Method) -> No
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("  least reliable")
     table.add_column("votes", justify="right")
-    table.add_column("agrees" if method is Method.MAJORITY_VOTE else "right", justify="right")
+    table.add_column("agrees" if method in _COUNTING else "right", justify="right")
     for each in found.least_reliable(_SHOWN):
         table.add_row(f"  {printable(each.name)}", f"{each.votes:,}", f"{each.accuracy:.2f}")
     console.print(table)

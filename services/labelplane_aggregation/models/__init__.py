@@ -14,10 +14,12 @@ from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, T
 from labelplane_aggregation.models.glad import Glad
 from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
+from labelplane_aggregation.models.minimax_entropy import MinimaxEntropy
 from labelplane_aggregation.models.one_coin import OneCoin
 from labelplane_aggregation.models.selection import Selection
 from labelplane_aggregation.models.variational_bayes import VariationalBayes
 from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
+from labelplane_aggregation.models.weighted_majority import WeightedMajorityVote
 
 __all__ = [
     "MODELS",
@@ -30,6 +32,7 @@ __all__ = [
     "Glad",
     "Mace",
     "MajorityVote",
+    "MinimaxEntropy",
     "OneCoin",
     "Reliabilities",
     "Reliability",
@@ -38,17 +41,20 @@ __all__ = [
     "TruthModel",
     "VariationalBayes",
     "VoteMatrix",
+    "WeightedMajorityVote",
 ]
 
-MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel | Auto]] = MappingProxyType(
+MODELS: Mapping[str, type[MajorityVote | WeightedMajorityVote | DawidSkene | ClimbingModel | Auto]] = MappingProxyType(
     {
         "Auto": Auto,
         "MajorityVote": MajorityVote,
+        "WeightedMajorityVote": WeightedMajorityVote,
         "DawidSkene": DawidSkene,
         "OneCoin": OneCoin,
         "Glad": Glad,
         "Mace": Mace,
         "VariationalBayes": VariationalBayes,
+        "MinimaxEntropy": MinimaxEntropy,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

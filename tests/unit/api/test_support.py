@@ -24,7 +24,17 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
-            for method in ("MajorityVote", "DawidSkene", "OneCoin", "Auto", "VariationalBayes", "Glad", "Mace")
+            for method in (
+                "MajorityVote",
+                "WeightedMajorityVote",
+                "DawidSkene",
+                "OneCoin",
+                "Auto",
+                "VariationalBayes",
+                "Glad",
+                "Mace",
+                "MinimaxEntropy",
+            )
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.having("spec.sources.rules", [RULE]), id="rules"),
