@@ -88,13 +88,17 @@ class Auto:
     threads: int | None = None
     seed: int = 0
 
-    def fit(self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None) -> Fit:
+    def fit(
+        self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None, start: Fit | None = None
+    ) -> Fit:
         """Weigh the models and average them.
 
         Args:
             votes: `VoteMatrix`, or any frame that `VoteMatrix.from_table` reads.
             gold: mapping or frame item -> class, as for `DawidSkene`.
             item_prior: (items, classes) probabilities of a classifier, as for `DawidSkene`.
+            start: an earlier fit, from which each model goes on, or begins anew where that is better, as for
+                `OneCoin`; the weights are learned anew.
 
         Returns:
             The mean of the models' results, with `selection_`.
@@ -109,8 +113,10 @@ class Auto:
         if matrix.n_votes < _LEAST_VOTES or not matrix.weights.any():
             reason = f"{_EVEN}: {matrix.n_votes} votes are too few to hold some out (at least {_LEAST_VOTES})"
             only = Selection(_EVEN, MappingProxyType({}), 0, reason, MappingProxyType({_EVEN: 1.0}))
-            return replace(OneCoin(**self._shared()).fit(matrix, gold=gold, item_prior=item_prior), selection_=only)
-        fits = _fit_all(self._shared(), matrix, gold=gold, item_prior=item_prior)
+            return replace(
+                OneCoin(**self._shared()).fit(matrix, gold=gold, item_prior=item_prior, start=start), selection_=only
+            )
+        fits = _fit_all(self._shared(), matrix, gold=gold, item_prior=item_prior, start=start)
         selection = _weigh(matrix, lambda seen: self._try(seen, gold=gold, item_prior=item_prior), self.seed)
         return _average(fits, selection, self.seed)
 
@@ -133,11 +139,16 @@ class Auto:
 
 
 def _fit_all(
-    settings: Mapping[str, Any], votes: VoteMatrix, *, gold: Any, item_prior: ArrayLike | None
+    settings: Mapping[str, Any],
+    votes: VoteMatrix,
+    *,
+    gold: Any,
+    item_prior: ArrayLike | None,
+    start: Fit | None = None,
 ) -> dict[str, Fit]:
     """Return every model's fit by name, the one that wins a tie first."""
-    even = OneCoin(**settings).fit(votes, gold=gold, item_prior=item_prior)
-    blend, own = Blend(**settings).fit_both(votes, gold=gold, item_prior=item_prior)
+    even = OneCoin(**settings).fit(votes, gold=gold, item_prior=item_prior, start=start)
+    blend, own = Blend(**settings).fit_both(votes, gold=gold, item_prior=item_prior, start=start)
     return {_EVEN: even, _BLEND: blend, _OWN: own}
 
 

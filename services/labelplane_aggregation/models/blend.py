@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelplane_aggregation.models._class_rows import ClassRows
 from labelplane_aggregation.models._climb import Climb, climb
+from labelplane_aggregation.models._continuing import carry, race
 from labelplane_aggregation.models._em import Bounds, ClimbingModel, Estimate
 from labelplane_aggregation.models._pooling import learn_pool
 from labelplane_aggregation.models._steps import Steps
@@ -81,16 +82,45 @@ class Blend(ClimbingModel):
     mixing_mass: float = 2.0
     habit: float = 3.0
 
-    def fit_both(self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None) -> tuple[Fit, Fit]:
+    def fit_both(
+        self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None, start: Fit | None = None
+    ) -> tuple[Fit, Fit]:
         """Return the fit of the blends alone and the one with rows of one's own, for the price of the second.
 
         Arguments and errors as for `fit`; `own_mass` must not be None.
         """
-        matrix, known, rows = self._prepare(votes, gold, item_prior)
+        matrix, known = self._prepare(votes, gold, has_item_prior=item_prior is not None)
+        carried = None if start is None else carry(start, matrix, known)
+        rows = self._rows(matrix, item_prior)
         with Steps(matrix, known, threads=self.threads) as steps:
-            alone = self._conclude(matrix, known, rows, self._blend(matrix, steps, rows))
-            own = self._conclude(matrix, known, rows, self._own(steps, rows))
+            found, continued = self._race(matrix, steps, rows, carried)
+            alone = self._conclude(matrix, known, rows, found, continued=continued)
+            own = self._conclude(matrix, known, rows, self._own(steps, rows), continued=continued)
         return alone, own
+
+    def fit(
+        self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None, start: Fit | None = None
+    ) -> Fit:
+        """Estimate classes and annotators, as every model does; `start` is raced by the blends' objective."""
+        if self.own_mass is not None:
+            return self.fit_both(votes, gold=gold, item_prior=item_prior, start=start)[1]
+        return ClimbingModel.fit(self, votes, gold=gold, item_prior=item_prior, start=start)
+
+    def _race(
+        self, votes: VoteMatrix, steps: Steps, rows: ClassRows, start: NDArray[np.float64] | None
+    ) -> tuple[Estimate, bool]:
+        """Learn the blends from `start` or anew, whichever is better, and leave what was found in `steps`."""
+
+        def run(posterior: NDArray[np.float64] | None, max_iterations: int) -> Estimate:
+            model = replace(self, max_iterations=max_iterations)
+            return model._blend(votes, steps, rows, posterior)  # noqa: SLF001 - itself, with another bound
+
+        found, continued = race(run, start, self.max_iterations)
+        if continued:
+            steps.log_confusion[:] = np.log(found.confusion.transpose(0, 2, 1))
+            steps.go_on_from(found.posterior)
+            rows.maximise(steps.totals)
+        return found, continued
 
     def _bounds(self) -> Bounds:
         own = self.own_mass
@@ -100,16 +130,19 @@ class Blend(ClimbingModel):
             "habit": (0.0 < self.habit < np.inf, "above 0"),
         }
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
         with Steps(votes, known, threads=self.threads) as steps:
-            found = self._blend(votes, steps, rows)
-            return found if self.own_mass is None else self._own(steps, rows)
+            return self._blend(votes, steps, rows, start)
 
-    def _blend(self, votes: VoteMatrix, steps: Steps, rows: ClassRows) -> Estimate:
-        """Learn the blends from the vote shares; leaves the posterior and their logarithms in `steps`."""
-        steps.posterior[:] = votes.shares()
-        steps.clamp()
-        steps.tally()
+    def _blend(self, votes: VoteMatrix, steps: Steps, rows: ClassRows, start: NDArray[np.float64] | None) -> Estimate:
+        """Learn the blends; leaves the posterior and their logarithms in `steps`."""
+        steps.go_on_from(votes.shares())
         blends = _Blends(self, steps)
 
         def step() -> tuple[float, float]:
@@ -119,6 +152,7 @@ class Blend(ClimbingModel):
         for _ in range(_WARM_UP):
             step()
             blends.learn_typical()
+        steps.go_on_from(start)
         climbed = climb(step, max_iterations=self.max_iterations, tolerance=self.tolerance)
         return _estimate_of(steps, climbed)
 

@@ -76,8 +76,15 @@ class MinimaxEntropy(ClimbingModel):
     def _bounds(self) -> Bounds:
         return {"pull": (0.0 < self.pull < np.inf, "above 0")}
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
         with _Tables(self, votes, known) as tables:
+            tables.go_on_from(start)
 
             def step() -> tuple[float, float]:
                 penalty = tables.maximise() + rows.maximise(tables.totals)
@@ -126,6 +133,13 @@ class _Tables:
         totals: NDArray[np.float64] = self._chunk_totals[0]
         return totals
 
+    def go_on_from(self, posterior: NDArray[np.float64] | None) -> None:
+        """Set the posterior, gold in its place; None leaves the vote shares."""
+        if posterior is not None:
+            self.posterior[:] = posterior
+            clamp(self.posterior, self._gold)
+            self.totals[:] = self.posterior.sum(axis=0)
+
     def maximise(self) -> float:
         """Climb in the annotators' tables and then in the items'; return their log prior, constants left out."""
         votes = self._votes
@@ -173,7 +187,8 @@ class _Tables:
             np.bincount(cells, weights=votes.weights * self.posterior[votes.items, true], minlength=size)
             for true in range(votes.n_classes)
         ]
-        return np.stack(columns, axis=1).reshape(votes.n_annotators, votes.n_classes, votes.n_classes)
+        counts = np.stack(columns, axis=1).reshape(votes.n_annotators, votes.n_classes, votes.n_classes)
+        return counts.astype(np.float64, copy=False)
 
 
 def _voters(places: NDArray[np.int32], votes: VoteMatrix) -> float:
