@@ -28,6 +28,9 @@ _ONE_FOLD_VOTES = 200_000
 _LEAST_VOTES = 12
 """Under it the held-out votes say nothing about the models."""
 
+_MOST_CELLS = 50_000_000
+"""Numbers in all annotators' confusions up to which they are fitted: 0.4 GB, three times over."""
+
 _TRIAL_ITERATIONS, _TRIAL_TOLERANCE = 30, 1e-5
 """Bounds of a fit that only foretells; more changed no weight."""
 
@@ -59,7 +62,7 @@ class Auto:
     P(z_ij)), and its weight is the mean share. So a model that clearly foretells better has all the weight, and models
     between which so few votes cannot decide are averaged: choosing among them would pick at random. (The likelihood of
     votes seen always favours "own", and a variational bound misranks.) From 200,000 votes on one part alone is held
-    out; under 12 votes "even" has all the weight.
+    out; under 12 votes "even" has all the weight, and so it has above 50,000,000 cells of confusions.
 
     Result. `posterior_`, confusions and accuracies are the weighted means of the three fits to all votes; `objective_`,
     `log_likelihood_` and `converged_` are those of the heaviest. `Fit.selection_` says weights, scores and why. Every
@@ -110,8 +113,7 @@ class Auto:
             InvalidSettingError: a parameter is out of its bounds.
         """
         matrix = VoteMatrix.of(votes)
-        if matrix.n_votes < _LEAST_VOTES or not matrix.weights.any():
-            reason = f"{_EVEN}: {matrix.n_votes} votes are too few to hold some out (at least {_LEAST_VOTES})"
+        if reason := _why_even_alone(matrix):
             only = Selection(_EVEN, MappingProxyType({}), 0, reason, MappingProxyType({_EVEN: 1.0}))
             return replace(
                 OneCoin(**self._shared()).fit(matrix, gold=gold, item_prior=item_prior, start=start), selection_=only
@@ -136,6 +138,17 @@ class Auto:
             "threads": self.threads,
             "seed": self.seed,
         }
+
+
+def _why_even_alone(votes: VoteMatrix) -> str:
+    """Return why nothing can be weighed; empty where it can."""
+    if votes.n_votes < _LEAST_VOTES or not votes.weights.any():
+        return f"{_EVEN}: {votes.n_votes} votes are too few to hold some out (at least {_LEAST_VOTES})"
+    cells = votes.n_annotators * votes.n_classes**2
+    if cells > _MOST_CELLS:
+        size = f"{votes.n_annotators:,} annotators x {votes.n_classes:,} classes make confusions of {cells:,} numbers"
+        return f"{_EVEN}: {size}, more than {_MOST_CELLS:,}: they were not fitted"
+    return ""
 
 
 def _fit_all(

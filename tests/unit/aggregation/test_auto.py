@@ -134,6 +134,18 @@ def test_too_few_votes_are_not_held_out() -> None:
     assert "3 votes are too few" in selection.reason
 
 
+def test_confusions_that_need_too_much_memory_are_not_fitted_and_it_says_so(
+    make_crowd: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    votes = make_crowd(0).items(40, votes=3).annotators(15).classes(4).build().frame()
+    monkeypatch.setattr(auto, "_MOST_CELLS", 15 * 16 - 1)
+    fit = Auto().fit(votes)
+    assert fit.selection_ is not None
+    assert (fit.selection_.chosen, fit.selection_.n_folds) == ("even", 0)
+    assert "15 annotators x 4 classes make confusions of 240 numbers, more than 239" in fit.selection_.reason
+    np.testing.assert_array_equal(fit.posterior_, OneCoin().fit(votes).posterior_)
+
+
 def test_votes_without_any_weight_are_too_few() -> None:
     rows = [(str(j), name, "0") for j in range(10) for name in "xy"]
     fit = Auto().fit({**table_of(rows), "weight": [0.0] * 20})
