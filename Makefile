@@ -12,7 +12,7 @@ MAKEFLAGS += --no-builtin-rules --warn-undefined-variables
 
 # The interpreter that makes the environments: 3.11 or newer.
 PYTHON ?= python3
-# Processes that run unit tests.
+# Processes that run tests.
 WORKERS ?= $(shell nproc | awk '{ print ($$1 < 4) ? $$1 : 4 }')
 # More words for pytest: make test-unit PYTEST_ARGS='-k margin'
 PYTEST_ARGS ?=
@@ -45,11 +45,14 @@ PURE := labelplane_api $(addprefix labelplane_operator.,$(PURE_OPERATOR)) labelp
 	labelplane_report labelplane_core.tasks
 SCRIPTS := generate-protos make-digits make-glosses
 
+# A file of tests stays in one process, with the servers that its tests share; the longest is begun first.
+SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 # A second make in the same tree waits instead of installing into the same folder at the same time.
 # uv holds .lock in the environment itself, so ours has another name.
 LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.make.lock && flock 9
 
-.PHONY: help quickstart demo test test-unit test-integration chart coverage soak bench verify generate samples lint fmt \
+.PHONY: help quickstart demo test test-unit test-integration chart coverage soak bench simulate verify generate samples lint fmt \
 	tools lock hooks clean
 
 help: ## List the targets
@@ -67,7 +70,7 @@ demo: $(VENV)/.base ## Show the loop on made-up data, without torch (downloads 0
 ## Test
 
 test: coverage ## Run unit, contract and integration tests, with the coverage gate
-	$(BIN)/pytest tests/contract tests/integration $(PYTEST_ARGS)
+	$(BIN)/pytest tests/contract tests/integration $(SHARED) $(PYTEST_ARGS)
 
 test-unit: $(VENV)/.dev ## Run unit tests: no network, no process
 	$(BIN)/pytest tests/unit -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
@@ -77,7 +80,7 @@ coverage: $(VENV)/.dev $(TOOLS)/.stamp ## Run unit tests; fail when they cover u
 		--cov-fail-under=95 $(PYTEST_ARGS)
 
 test-integration: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests that start processes and real parts
-	$(BIN)/pytest tests/integration $(PYTEST_ARGS)
+	$(BIN)/pytest tests/integration $(SHARED) $(PYTEST_ARGS)
 
 chart: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests of the Helm chart: values, objects, alerts, a real API server
 	$(BIN)/pytest tests/unit/chart tests/integration/chart $(PYTEST_ARGS)
@@ -92,6 +95,9 @@ bench: $(BENCH_VENV)/.bench $(TOOLS)/.stamp ## Measure against peers, interleave
 		echo "== $$name"
 		$(BENCH_VENV)/bin/python $$script --json tests/bench/results/$$name.json
 	done
+
+simulate: $(VENV)/.dev ## Play 100 million items on 1,000 nodes through the scaling policy; writes docs/scaling-simulation.md
+	$(BIN)/python tests/simulate/simulate_scaling.py --processes $(WORKERS)
 
 ## Change it
 
@@ -116,7 +122,7 @@ samples: $(VENV)/.dev ## Write the sample data sets (manifests/samples; glosses 
 	$(BIN)/python hack/make-digits
 	$(BIN)/python hack/make-glosses
 
-tools: $(TOOLS)/.stamp ## Build the Go tools that tests and checks use, into .tools (cached by version)
+tools: $(TOOLS)/.stamp ## Build the programs that tests and checks use, into .tools (cached by version)
 
 hooks: $(VENV)/.dev ## Run `make fmt lint` before every commit
 	$(BIN)/pre-commit install
@@ -161,6 +167,7 @@ $(BENCH_VENV)/.bench: requirements/bench.txt requirements/build.txt pyproject.to
 	UV=$(UV) hack/install-locked $(BENCH_VENV) bench
 	touch $@
 
-$(TOOLS)/.stamp: hack/build-tools $(wildcard hack/tools/*/*)
+$(TOOLS)/.stamp: hack/build-tools hack/build-parts $(wildcard hack/tools/*/*) $(wildcard requirements/parts/*.txt) | $(VENV)/.uv
 	@hack/build-tools $(TOOLS)
+	UV=$(UV) PYTHON=$(PYTHON) hack/build-parts $(TOOLS)
 	touch $@

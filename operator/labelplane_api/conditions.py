@@ -59,7 +59,6 @@ class Reason(StrEnum):
     MISSING_SECRET = "MissingSecret"  # noqa: S105 - a reason, no password
     MISSING_CONFIG_MAP = "MissingConfigMap"
     INVALID_POD_CONFIG = "InvalidPodConfig"
-    MOUNT_FAILED = "MountFailed"
     IMAGE_UNAVAILABLE = "ImageUnavailable"
     UNSCHEDULABLE = "Unschedulable"
     QUOTA_EXCEEDED = "QuotaExceeded"

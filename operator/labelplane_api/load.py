@@ -11,7 +11,7 @@ from typing import Any, Final
 from labelplane_api.documents import Document, load_documents
 from labelplane_api.errors import JobFileError, NodePath, SpecInvalidError, path_text
 from labelplane_api.job import API_VERSION, KIND, LabelingJob
-from labelplane_api.rule_files import MOST_RULES, RuleFile, RuleOrigin, parse_rule_file
+from labelplane_api.rule_files import MOST_KNOWLEDGE_BASES, MOST_RULES, RuleFile, RuleOrigin, parse_rule_file
 from labelplane_api.sources import ConfigMapKey, RuleSource
 from labelplane_api.validation import validate_job
 
@@ -117,9 +117,10 @@ class _ManifestReader:
         return Manifests(job=self._job, config_maps=self._config_maps, secrets=self._secrets, rule_origins=origins)
 
     def _with_rules(self, job: LabelingJob, document: Document) -> tuple[LabelingJob, Mapping[str, RuleOrigin]]:
-        """Return the job with the rules of its ConfigMaps in the places that name them."""
+        """Return the job with the rules of its ConfigMaps in the places that name them, and their knowledge bases."""
         rules: list[RuleSource] = []
-        origins: dict[str, RuleOrigin] = {}
+        bases = list(job.spec.sources.knowledge_bases)
+        origins = {base.name: RuleOrigin(document, (*_KNOWLEDGE_BASES, place)) for place, base in enumerate(bases)}
         for place, rule in enumerate(job.spec.sources.rules):
             path = (*_RULES, place)
             found = self._rules_of(rule.config_map, document, path) if rule.config_map is not None else None
@@ -129,15 +130,18 @@ class _ManifestReader:
                     self._tell(document, path, f'{path_text(path)}: a rule "{name}" is listed twice: rename one')
             origins |= own
             rules.extend((rule,) if found is None else found.rules)
-        if len(rules) > MOST_RULES:
-            text = f"{path_text(_RULES)}: has {len(rules)} entries with those of ConfigMaps: {MOST_RULES} are the most"
-            self._tell(document, _RULES, text)
-        bases = job.spec.sources.knowledge_bases
-        origins |= {base.name: RuleOrigin(document, (*_KNOWLEDGE_BASES, place)) for place, base in enumerate(bases)}
+            bases.extend(() if found is None else found.knowledge_bases)
+        self._check_count(document, _RULES, len(rules), most=MOST_RULES)
+        self._check_count(document, _KNOWLEDGE_BASES, len(bases), most=MOST_KNOWLEDGE_BASES)
         if all(rule.config_map is None for rule in job.spec.sources.rules):
             return job, origins
-        sources = job.spec.sources.model_copy(update={"rules": tuple(rules)})
+        sources = job.spec.sources.model_copy(update={"rules": tuple(rules), "knowledge_bases": tuple(bases)})
         return job.model_copy(update={"spec": job.spec.model_copy(update={"sources": sources})}), origins
+
+    def _check_count(self, document: Document, path: NodePath, count: int, *, most: int) -> None:
+        if count > most:
+            text = f"{path_text(path)}: has {count} entries with those of ConfigMaps: {most} are the most"
+            self._tell(document, path, text)
 
     def _rules_of(self, named: ConfigMapKey, document: Document, path: NodePath) -> RuleFile:
         nothing = RuleFile((), (), document)
@@ -148,14 +152,11 @@ class _ManifestReader:
             self._tell(document, (*path, "configMap"), f"{where}: {what}: add it there as a further document")
             return nothing
         try:
-            found = parse_rule_file(text, source=f"{self._source}: ConfigMap {named.name}, {named.key}")
+            return parse_rule_file(text, source=f"{self._source}: ConfigMap {named.name}, {named.key}")
         except JobFileError as error:
             inside = f"{self._source}: "
             self._problems.extend((document.line(path), line.removeprefix(inside)) for line in error.lines)
             return nothing
-        if found.knowledge_bases:
-            self._tell(document, path, f"{where}: holds knowledgeBases: move them to spec.sources.knowledgeBases")
-        return found
 
     def _read_job(self, document: Document) -> None:
         if self._job_line is not None:

@@ -11,10 +11,12 @@ from labelplane_api.errors import JobFileError, NodePath
 from labelplane_api.sources import KnowledgeBaseSource, RuleSource, Sources
 from labelplane_api.validation import problems_of
 
-__all__ = ["RuleFile", "RuleOrigin", "parse_rule_file"]
+__all__ = ["MOST_KNOWLEDGE_BASES", "MOST_RULES", "RuleFile", "RuleOrigin", "parse_rule_file"]
 
 MOST_RULES: Final = 200
 """Rules of one job, as in `spec.sources.rules`."""
+MOST_KNOWLEDGE_BASES: Final = 20
+"""Knowledge bases of one job, as in `spec.sources.knowledgeBases`."""
 
 _BELOW: Final = ("spec", "sources")
 

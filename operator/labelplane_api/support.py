@@ -48,8 +48,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
-    Unbuilt("spec.sources.rules.configMap"),
     Unbuilt("spec.sources.rules.reviewShare"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
@@ -90,8 +88,12 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
 _ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
 """What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
 
+# A job file's own ConfigMaps are read with it, so what is left names one that is not there.
+ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (*UNBUILT, Unbuilt("spec.sources.rules.configMap"))
+"""Everything that a run on one machine has not."""
 
-def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> tuple[str, ...]:
+
+def unsupported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHINE) -> tuple[str, ...]:
     """List the fields that the job sets and that are not built yet, with the value where the value is the reason.
 
     A field that has its default, set or not, is never listed: the API server writes defaults into every object.
@@ -109,7 +111,7 @@ def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
     return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
 
 
-def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = UNBUILT) -> None:
+def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHINE) -> None:
     """Refuse a job that uses what is not built yet.
 
     Raises:

@@ -30,6 +30,9 @@ _log = logging.getLogger(__name__)
 APPLIED = "labelplane.io/applied"
 """Annotation of a child: the digest of what was applied last."""
 
+_NO_OBJECTS_VERSION = "1"
+"""A resourceVersion that no object has: the store's own first revision. Applied with it, what exists is a conflict."""
+
 Object = dict[str, Any]
 _Place = tuple[Kind, str]
 
@@ -116,7 +119,8 @@ class Actor:
         if plan.parts is None:
             is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
             return build_holding(job, self._platform) if is_held else ()
-        return build_children(job, plan.parts, self._platform, token=self._token_of(uid_of(job)))
+        token = self._token_of(uid_of(job))
+        return build_children(job, plan.parts, self._platform, token=token, workers=plan.workers)
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
@@ -129,10 +133,18 @@ class Actor:
             await self._have_secret(job, child.manifest)
             return
         live = self._live(job, kind, child.manifest)
-        if live is None:
-            if kind is JOB and self._has_pods(job):
-                return  # their end is an event
-            live = await self._unseen(job, kind, child.manifest)
+        if live is None and kind is JOB and self._has_pods(job):
+            return  # their end is an event
+        try:
+            await self._have_as_wanted(job, kind, child, live)
+        except ApiConflict:
+            found = None if live is not None else await self._unseen(job, kind, child.manifest)
+            if found is None:
+                raise
+            await self._have_as_wanted(job, kind, child, found)
+
+    async def _have_as_wanted(self, job: LabelingJob, kind: Kind, child: Child, live: Object | None) -> None:
+        """Make an object, or what stands as wanted; ApiConflict where one stands that no watch has shown."""
         if live is not None and not belongs_to(live, job.metadata.uid):
             # Left by a job of the same name that is gone; its successor waits until the name is free.
             await self._remove(kind, live)
@@ -154,8 +166,8 @@ class Actor:
         made.add(manifest["metadata"]["name"])
 
     async def _have_deployment(self, job: LabelingJob, child: Child, live: Object | None) -> None:
-        wanted = child.replicas or 0
         if live is None:
+            wanted = child.replicas or 0
             # Born without pods: the API server would give it one.
             live = await self._have_object(job, DEPLOYMENT, child.manifest, None, replicas=0)
             if live["spec"]["replicas"] == 0:
@@ -164,6 +176,7 @@ class Actor:
                 self._cache.put(DEPLOYMENT, live)
         else:
             live = await self._have_object(job, DEPLOYMENT, child.manifest, live)
+            wanted = live["spec"]["replicas"] if child.replicas is None else child.replicas
         if live["spec"]["replicas"] != wanted:
             metadata = live["metadata"]
             await self._kube.scale(DEPLOYMENT, metadata["namespace"], metadata["name"], wanted)
@@ -197,7 +210,8 @@ class Actor:
         marked = _marked(manifest, digest)
         if replicas is not None:
             marked["spec"] = {**marked["spec"], "replicas": replicas}
-        # Not forced, an object that somebody made since the name was looked up is no casualty.
+        if live is None:
+            marked["metadata"]["resourceVersion"] = _NO_OBJECTS_VERSION
         applied = await self._kube.apply(kind, marked, is_forced=live is not None)
         applied_before[place] = (digest, _digest(_as_written(applied, manifest)))
         self._cache.put(kind, applied)
@@ -206,8 +220,8 @@ class Actor:
     async def _unseen(self, job: LabelingJob, kind: Kind, manifest: Mapping[str, Any]) -> Object | None:
         """Return an object of a child's name that no watch has shown yet, None when the name is free.
 
-        Applying would tell only where a field differs: a ServiceAccount says so little that it would be taken over, and
-        go with the job.
+        Raises:
+            NameTaken: the object is somebody else's.
         """
         metadata = manifest["metadata"]
         try:

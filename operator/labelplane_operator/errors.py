@@ -12,6 +12,7 @@ OperatorError
     NameTaken           a child's name belongs to somebody else's object
     ApiUnavailable      no answer, or "not now": 408, 429, 5xx
     NotLeader           this process may not write any more
+    QueueAway           the server of the queues cannot be asked
 """
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "NamespaceEnding",
     "NotLeader",
     "OperatorError",
+    "QueueAway",
 ]
 
 
@@ -81,3 +83,7 @@ class ApiUnavailable(OperatorError):
 
 class NotLeader(OperatorError):
     """The Lease is not held, or not known to be held: nothing may be written."""
+
+
+class QueueAway(OperatorError):
+    """The server of the queues gives no answer, so how deep a queue is is not known."""

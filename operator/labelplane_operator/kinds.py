@@ -2,7 +2,19 @@
 
 from dataclasses import dataclass
 
-__all__ = ["CHILDREN", "DEPLOYMENT", "JOB", "KINDS", "LABELING_JOB", "LEASE", "POD", "SECRET", "Kind", "kind_of"]
+__all__ = [
+    "CHILDREN",
+    "CONFIG_MAP",
+    "DEPLOYMENT",
+    "JOB",
+    "KINDS",
+    "LABELING_JOB",
+    "LEASE",
+    "POD",
+    "SECRET",
+    "Kind",
+    "kind_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +43,7 @@ DEPLOYMENT = Kind("apps", "v1", "Deployment", "deployments")
 POD = Kind("", "v1", "Pod", "pods")
 JOB = Kind("batch", "v1", "Job", "jobs")
 SECRET = Kind("", "v1", "Secret", "secrets")
+CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
 
@@ -44,7 +57,7 @@ CHILDREN = (
 )
 """What the operator makes for a job and watches. Secrets are missing: it may create them, and read none."""
 
-KINDS = (LABELING_JOB, POD, SECRET, LEASE, EVENT, *CHILDREN)
+KINDS = (LABELING_JOB, POD, SECRET, CONFIG_MAP, LEASE, EVENT, *CHILDREN)
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in KINDS}
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from labelplane_operator.policies.scaling import QueueDepth
+
 __all__ = [
     "CleanupState",
     "CleanupView",
@@ -107,14 +109,12 @@ class PodView:
         name: of the pod.
         containers: its containers.
         unschedulable: why no node takes it; empty when one has.
-        mount_failure: why a volume cannot be mounted, where that is known; empty when none fails.
         gated: what must happen before the pod may be scheduled, as its queue admitting it; empty when nothing must.
     """
 
     name: str
     containers: tuple[ContainerView, ...] = ()
     unschedulable: str = ""
-    mount_failure: str = ""
     gated: str = ""
 
 
@@ -166,6 +166,7 @@ class Observed:
         awaits_pods: whether a service is away because no pod of it is ready; an event tells when one is.
         problem: why the job's pods cannot run; None when they can, or are not seen yet.
         cleanup: the Job that removes the results; None while there is none.
+        queue: what is on the queue of the scoring workers; None while it is not known, or nobody scores.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
 
@@ -175,4 +176,5 @@ class Observed:
     awaits_pods: bool = False
     problem: Problem | None = None
     cleanup: CleanupView | None = None
+    queue: QueueDepth | None = None
     refusals: tuple[str, ...] = ()

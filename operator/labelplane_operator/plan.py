@@ -26,6 +26,7 @@ from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
+from labelplane_operator.policies.worker_count import wanted_workers
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
 
 __all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
@@ -64,6 +65,7 @@ class Plan:
         start: the stage to start; starting one that runs or has finished changes nothing.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
+        workers: the scoring workers that should be up while that part is; None leaves their number as it is.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
         finalizer: whether the finalizer of the results should stand; None leaves it as it is.
@@ -75,6 +77,7 @@ class Plan:
     status: LabelingJobStatus
     start: StageRequest | None = None
     parts: frozenset[Part] | None = None
+    workers: int | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
     finalizer: bool | None = None
@@ -93,7 +96,10 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
         return _remove(job, observed, now=now)
     plan = _pursue(job, observed, installation=installation, now=now)
     status = folds.named_stage(folds.clocked(job.status, plan.status, now=now))
-    plan = replace(plan, status=status, parts=wanted_parts(status), events=_changes(job.status, status))
+    workers = wanted_workers(job.spec.scaling, observed.queue)
+    plan = replace(
+        plan, status=status, parts=wanted_parts(status), workers=workers, events=_changes(job.status, status)
+    )
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
 
 

@@ -16,7 +16,7 @@ import kopf
 from prometheus_client import REGISTRY
 
 from labelplane_operator.act import Actor
-from labelplane_operator.builders import Images, Platform
+from labelplane_operator.builders import Images, Platform, Queue
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.election import Election, LeaseSettings
 from labelplane_operator.errors import InvalidSettings
@@ -29,6 +29,7 @@ from labelplane_operator.kube import Kube, open_client
 from labelplane_operator.metrics import JobCollector, OperatorMetrics
 from labelplane_operator.observe import Observer
 from labelplane_operator.probes import ProbeServer
+from labelplane_operator.queue_depths import NatsDepths, QueueServers
 from labelplane_operator.reconciler import Reconciler
 from labelplane_operator.requests import Installation
 from labelplane_operator.service_channels import ServiceChannels
@@ -107,13 +108,16 @@ class _Operator:
         keeper = asyncio.create_task(self._keep_lease(election))
         channels = ServiceChannels(self._settings.service_address)
         recorder = EventRecorder(kube)
-        reconciler = self._reconciler(kube, channels, recorder, epoch)
+        depths = self._open_depths()
+        reconciler = self._reconciler(kube, channels, recorder, depths, epoch)
         workers = Workers(self._queue, reconciler.reconcile, self._metrics)
         async with self._watching(kube), recorder.running(), workers.running(self._settings.workers):
             await self._stopping.wait()
             _log.info("stops: reconciles that run are finished")
         keeper.cancel()
         await channels.close_all()
+        if depths is not None:
+            await depths.close()
 
     async def _keep_lease(self, election: Election) -> None:
         try:
@@ -125,12 +129,19 @@ class _Operator:
         logging.shutdown()
         os._exit(LOST_LEASE)
 
-    def _reconciler(self, kube: Kube, channels: ServiceChannels, recorder: EventRecorder, epoch: int) -> Reconciler:
+    def _reconciler(
+        self,
+        kube: Kube,
+        channels: ServiceChannels,
+        recorder: EventRecorder,
+        depths: NatsDepths | None,
+        epoch: int,
+    ) -> Reconciler:
         services = JobServices(self._cache, channels, token_of=self._token_of, wake=self._queue.add)
         return Reconciler(
             kube,
             self._cache,
-            Observer(self._cache, services),
+            Observer(kube, self._cache, services, depths=depths),
             Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
             services,
             installation=Installation(self._settings.installation, epoch, is_cluster=True),
@@ -198,7 +209,25 @@ class _Operator:
             pull_policy=settings.image_pull_policy,
             pull_secrets=settings.pull_secrets,
         )
-        return Platform(images=images, installation=settings.installation, namespace=settings.pod_namespace)
+        queue = Queue(
+            servers=settings.queue_servers,
+            credentials_secret=settings.queue_credentials_secret,
+            replicas=settings.queue_replicas,
+        )
+        return Platform(
+            images=images,
+            installation=settings.installation,
+            namespace=settings.pod_namespace,
+            trusted_packages=settings.trusted_package_names,
+            queue=queue if settings.queue_servers else None,
+        )
+
+    def _open_depths(self) -> NatsDepths | None:
+        """Return what reads the queue, None where there is none."""
+        settings = self._settings
+        if not settings.queue_servers:
+            return None
+        return NatsDepths(QueueServers(settings.queue_servers, settings.queue_credentials, settings.queue_api_prefix))
 
     def _may_write(self) -> bool:
         return self._election is not None and self._election.is_leader()

@@ -44,11 +44,30 @@ class OperatorSettings(BaseModel):
     image_review: str = Field(min_length=1)
     image_pull_policy: str = Field(default="IfNotPresent", pattern="^(Always|IfNotPresent|Never)$")
     image_pull_secrets: str = Field(default="", description="Names of Secrets that pull the images.")
+    trusted_packages: str = Field(default="", description="Python packages whose functions may be rules of jobs.")
     service_address: str = Field(
         default="{service}.{namespace}.svc:50051",
         pattern=r"\{service\}",
         description="Where a job's Service is reached; {service} and {namespace} are filled in.",
     )
+
+    queue_servers: str = Field(
+        default="",
+        pattern=r"^((nats|tls)://[^,\s]+(,(nats|tls)://[^,\s]+)*)?$",
+        description="Addresses of NATS, with commas between; empty for none: then no scoring worker runs.",
+    )
+    queue_credentials: Path | None = Field(
+        default=None, description="Folder with user and password, ca.crt, tls.crt and tls.key of the operator itself."
+    )
+    queue_api_prefix: str = Field(
+        default="$JS.API",
+        min_length=1,
+        description="Subjects of JetStream's API; {namespace} is filled in where each namespace has its own account.",
+    )
+    queue_credentials_secret: str = Field(
+        default="", max_length=253, description="Secret in the jobs' namespaces with the credentials of their pods."
+    )
+    queue_replicas: int = Field(default=1, ge=1, le=5, description="How many servers of NATS keep a shard.")
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
@@ -57,6 +76,15 @@ class OperatorSettings(BaseModel):
         if self.lease_duration_seconds <= self.renew_deadline_seconds:
             raise ValueError("lease_duration_seconds must be above renew_deadline_seconds")
         return self
+
+    @field_validator("queue_api_prefix")
+    @classmethod
+    def _prefix_can_be_filled_in(cls, prefix: str) -> str:
+        try:
+            prefix.format(namespace="a")
+        except (LookupError, ValueError) as error:
+            raise ValueError("only {namespace} can be filled in") from error
+        return prefix
 
     @field_validator("service_address")
     @classmethod
@@ -88,6 +116,11 @@ class OperatorSettings(BaseModel):
     def namespaces(self) -> tuple[str, ...]:
         """The namespaces to watch; none means all."""
         return _words(self.watch_namespaces)
+
+    @property
+    def trusted_package_names(self) -> tuple[str, ...]:
+        """The packages whose functions may be rules of jobs."""
+        return _words(self.trusted_packages)
 
     @property
     def pull_secrets(self) -> tuple[str, ...]:

@@ -7,10 +7,14 @@ __all__ = ["knowledge_base_message", "rule_message"]
 
 
 def rule_message(rule: RuleSource) -> aggregation.Rule:
-    """Return the message of a rule whose condition is in the job; those of ConfigMaps have been put into it before."""
-    assert rule.config_map is None
+    """Return the message of a rule, or of the file in a ConfigMap that stands for its rules.
+
+    On one machine no such file is left: what it says has been put into the job before.
+    """
     message = aggregation.Rule(name=rule.name, label=rule.label or "", unless=rule.unless or "", priority=rule.priority)
-    if rule.regex is not None:
+    if rule.config_map is not None:
+        message.file.CopyFrom(aggregation.RuleFile(config_map=rule.config_map.name, key=rule.config_map.key))
+    elif rule.regex is not None:
         message.regex = rule.regex
     elif rule.keywords is not None:
         message.keywords.CopyFrom(_keywords(rule.keywords))

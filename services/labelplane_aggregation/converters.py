@@ -22,7 +22,7 @@ from labelplane_aggregation.requests import (
     Task,
     VoteRequest,
 )
-from labelplane_aggregation.source_converters import knowledge_base_specs, rule_specs
+from labelplane_aggregation.source_converters import knowledge_base_specs, rule_entries
 from labelplane_core.errors import InvalidInput
 from labelplane_core.task_messages import classes_from_proto, kind_from_proto, share_from_proto
 from labelplane_report.export import export_format
@@ -57,7 +57,7 @@ def vote_request(message: pb.StartVoteRequest) -> VoteRequest:
         task=_task(message.task),
         index_ref=_reference("index_ref", message.index_ref),
         previous_votes_ref=message.previous_votes_ref,
-        rules=rule_specs(message.rules),
+        rules=rule_entries(message.rules),
         knowledge_bases=knowledge_base_specs(message.knowledge_bases),
         metadata_fields=_metadata_fields("metadata_fields", message.metadata_fields),
     )

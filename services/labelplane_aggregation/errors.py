@@ -21,9 +21,10 @@ LabelplaneError
 ├── InvalidInput
 │   ├── BadDataset           the data set cannot be listed as the job says; names file, line and column
 │   ├── BadRule              a rule cannot be compiled; names rule and field
+│   ├── BadRuleFile          a file of rules holds something else; names file, line and column
 │   ├── BadKnowledgeBase     a knowledge base cannot be read; names it, file and line
 │   └── BadTicket            a ticket for an item's content that was not signed here
-├── ShardGivenUp             a block could not be voted on, time and again
+├── MissingRuleFile          a file of rules is not there yet: trying again helps once it is mounted
 ├── PrefixTaken              another job has claimed the output prefix
 ├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
 ├── TooManyItemErrors        more items cannot be read than the job allows
@@ -34,7 +35,7 @@ LabelplaneError
 └── TicketExpired            a ticket has run out; another can be had
 ```
 
-All of them are the caller's to mend: none goes away by trying again.
+All of them are the caller's to mend; but for MissingRuleFile none goes away by trying again.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ __all__ = [
     "BadDataset",
     "BadKnowledgeBase",
     "BadRule",
+    "BadRuleFile",
     "BadTicket",
     "DatasetChanged",
     "DuplicateVoteError",
@@ -59,11 +61,11 @@ __all__ = [
     "InvalidWeightError",
     "ItemGone",
     "MissingColumnError",
+    "MissingRuleFile",
     "NotLeased",
     "NotPrepared",
     "NullVoteError",
     "PrefixTaken",
-    "ShardGivenUp",
     "TicketExpired",
     "TooManyItemErrors",
     "UnknownClassError",
@@ -134,9 +136,24 @@ class BadRule(InvalidInput):
 
     reason = "BadRule"
 
-    def __init__(self, rule: str, field: str, problem: str) -> None:
+    def __init__(self, rule: str, field: str, problem: str, *, place: str = "") -> None:
         self.rule, self.field, self.problem = rule, field, problem
-        super().__init__(f"rule {rule!r}: {field}: {problem}")
+        where = f"{place}: " if place else ""
+        super().__init__(f"{where}rule {rule!r}: {field}: {problem}")
+
+
+class BadRuleFile(InvalidInput):
+    """A file of rules holds something else; the message names file, line and column."""
+
+    reason = "BadRuleFile"
+
+
+class MissingRuleFile(LabelplaneError):
+    """A file of rules is not there; a pod that has it may be about to take this one's place."""
+
+    reason = "MissingRuleFile"
+    code = ErrorCode.FAILED_PRECONDITION
+    retryable = True
 
 
 class BadKnowledgeBase(InvalidInput):
@@ -152,12 +169,6 @@ class BadKnowledgeBase(InvalidInput):
     def __init__(self, knowledge_base: str, problem: str) -> None:
         self.knowledge_base, self.problem = knowledge_base, problem
         super().__init__(f"knowledge base {knowledge_base!r}: {problem}")
-
-
-class ShardGivenUp(LabelplaneError):
-    """A shard failed too often; the message has its last cause."""
-
-    reason = "ShardGivenUp"
 
 
 class PrefixTaken(LabelplaneError):

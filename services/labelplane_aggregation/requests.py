@@ -84,6 +84,19 @@ class PrepareRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RuleFile:
+    """A file of rules, mounted from a key of a ConfigMap."""
+
+    config_map: str
+    key: str
+
+    @property
+    def words(self) -> str:
+        """The file as a message names it."""
+        return f"ConfigMap {self.config_map}, {self.key}"
+
+
+@dataclass(frozen=True, slots=True)
 class VoteRequest:
     """Collect the votes that have come, and let the sources vote."""
 
@@ -92,7 +105,7 @@ class VoteRequest:
     task: Task
     index_ref: str
     previous_votes_ref: str
-    rules: tuple[RuleSpec, ...] = ()
+    rules: tuple[RuleSpec | RuleFile, ...] = ()
     knowledge_bases: tuple[KnowledgeBaseSpec, ...] = ()
     metadata_fields: tuple[str, ...] = ()
 

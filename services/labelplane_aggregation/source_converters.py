@@ -1,8 +1,10 @@
 """From messages to rules and knowledge bases."""
 
+import re
 from collections.abc import Sequence
 
 from labelplane.aggregation.v1 import aggregation_pb2 as pb
+from labelplane_aggregation.requests import RuleFile
 from labelplane_aggregation.sources import (
     Comparison,
     ComparisonSpec,
@@ -18,19 +20,31 @@ from labelplane_aggregation.sources import (
 )
 from labelplane_core.errors import InvalidInput
 
-__all__ = ["knowledge_base_specs", "rule_specs"]
+__all__ = ["knowledge_base_specs", "rule_entries", "rule_specs"]
 
 _MAX_RULES = 1000
 _MAX_KNOWLEDGE_BASES = 20
 _MAX_WORDS = 1000
 _MAX_CLASSES = 1000
 _MAX_NAME = 253
+_FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,252}")
+"""Of a ConfigMap or a key in one; it leads to no other folder."""
 
 ConditionSpec = RegexSpec | KeywordSpec | ComparisonSpec | ExpressionSpec | FunctionSpec
 
 
+def rule_entries(messages: Sequence[pb.Rule]) -> tuple[RuleSpec | RuleFile, ...]:
+    """Return rules and files of rules, or raise `InvalidInput` naming the rule and its field that is wrong."""
+    if len(messages) > _MAX_RULES:
+        raise InvalidInput(f"rules must be at most {_MAX_RULES}, got {len(messages)}")
+    return tuple(
+        _file(f"rules[{place}].file", message.file) if message.HasField("file") else _rule(message, place)
+        for place, message in enumerate(messages)
+    )
+
+
 def rule_specs(messages: Sequence[pb.Rule]) -> tuple[RuleSpec, ...]:
-    """Return the rules, or raise `InvalidInput` naming the rule and its field that is wrong."""
+    """Return the rules, of which none may be a file, or raise `InvalidInput` naming what is wrong."""
     if len(messages) > _MAX_RULES:
         raise InvalidInput(f"rules must be at most {_MAX_RULES}, got {len(messages)}")
     return tuple(_rule(message, place) for place, message in enumerate(messages))
@@ -52,6 +66,13 @@ def _rule(message: pb.Rule, place: int) -> RuleSpec:
         unless=message.unless,
         priority=message.priority,
     )
+
+
+def _file(where: str, message: pb.RuleFile) -> RuleFile:
+    for name, value in (("config_map", message.config_map), ("key", message.key)):
+        if not _FILE_NAME.fullmatch(value):
+            raise InvalidInput(f"{where}.{name} {value[:_MAX_NAME]!r} is no name of a {name.replace('_', ' ')}")
+    return RuleFile(message.config_map, message.key)
 
 
 def _condition(where: str, message: pb.Rule) -> ConditionSpec:

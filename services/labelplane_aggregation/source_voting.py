@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import pyarrow as pa
 
-from labelplane_aggregation.errors import BadKnowledgeBase, BadRule, ShardGivenUp
+from labelplane_aggregation.errors import BadKnowledgeBase, BadRule
 from labelplane_aggregation.requests import VoteRequest
+from labelplane_aggregation.rule_files import ReadSources, keep_rule_files, read_rule_files
 from labelplane_aggregation.sources import (
     Family,
     ItemBlock,
@@ -31,19 +32,31 @@ from labelplane_core.errors import BadKey, ObjectNotFound, StoreNotFound
 from labelplane_core.items import ItemReader
 from labelplane_core.operations import OperationContext
 from labelplane_core.process import ServiceParts
-from labelplane_core.queue import MemoryQueue
-from labelplane_core.shards import Shard, Stage, plan_shards, work
+from labelplane_core.shards import Shard, Stage, plan_shards, work_in_process
 from labelplane_core.storage import Layout, ObjectStore, put_once
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, KNOWLEDGE_BASES, RULES, VOTES, TableManifest, TablePart
 from labelplane_core.tasks import Modality, TaskKind
 
-__all__ = ["SourceVoting", "read_annotators"]
+__all__ = ["SourceVotes", "SourceVoting", "read_annotators"]
 
 _IMAGES_AT_ONCE = 64
 """Images that are in memory together; a block of large ones would not fit."""
 
 _FORM = 1
+
+
+@dataclass(frozen=True, slots=True)
+class SourceVotes:
+    """What the sources have said.
+
+    Attributes:
+        parts: of the table of votes.
+        rule_files: the key under which the files of rules are kept as they were; empty when none was read.
+    """
+
+    parts: Sequence[TablePart] = ()
+    rule_files: str = ""
 
 
 class SourceVoting:
@@ -53,9 +66,7 @@ class SourceVoting:
         self._parts = parts
         self._tables = TableStore(parts.store)
 
-    async def vote(
-        self, request: VoteRequest, before: Sequence[TablePart], context: OperationContext
-    ) -> list[TablePart]:
+    async def vote(self, request: VoteRequest, before: Sequence[TablePart], context: OperationContext) -> SourceVotes:
         """Return the parts of the table of votes that the sources give; what is there already is not voted again.
 
         Args:
@@ -65,13 +76,18 @@ class SourceVoting:
 
         Raises:
             BadRule: a rule cannot be compiled.
+            BadRuleFile: a file of rules holds something else.
+            MissingRuleFile: a file of rules is not there.
             BadKnowledgeBase: a knowledge base cannot be read.
             ShardGivenUp: a block cannot be voted on.
         """
         if not (request.rules or request.knowledge_bases):
-            return []
+            return SourceVotes()
+        sources = await asyncio.to_thread(
+            read_rule_files, request.rules, request.knowledge_bases, self._parts.rules_folder
+        )
         index = await self._tables.read_manifest(request.index_ref, INDEX)
-        families = await self._families(request)
+        families = await self._families(request, sources)
         benches = [await self._bench(family, index.digest, before) for family in families]
         blocks = _VoteBlocks(
             store=self._parts.store,
@@ -86,19 +102,25 @@ class SourceVoting:
         )
         shards = plan_shards(index.blocks, stage=Stage.VOTE, round_number=request.round_number, attempt=request.attempt)
         await self._prepare(blocks, shards)
-        await self._work(shards, blocks)
-        return [await blocks.part(bench, block) for bench in benches for block in index.blocks]
+        await work_in_process(shards, blocks, clock=self._parts.clock)
+        kept = await keep_rule_files(self._parts.store, self._parts.layout, sources.texts)
+        parts = [await blocks.part(bench, block) for bench in benches for block in index.blocks]
+        return SourceVotes(parts, rule_files=kept)
 
-    async def _families(self, request: VoteRequest) -> list[Family]:
+    async def _families(self, request: VoteRequest, sources: ReadSources) -> list[Family]:
         setting = Setting(
             classes=request.task.classes,
             modality=request.task.kind.modality,
             metadata_fields=request.metadata_fields,
             trusted_packages=self._parts.trusted_packages,
         )
-        rules = await asyncio.to_thread(compile_rules, request.rules, setting)
-        bases = [await self._knowledge_base(spec, setting) for spec in request.knowledge_bases]
-        _check_names(rules, bases)
+        try:
+            rules = await asyncio.to_thread(compile_rules, sources.rules, setting)
+            bases = [await self._knowledge_base(spec, setting) for spec in sources.knowledge_bases]
+            _check_names(rules, bases)
+        except BadRule as error:
+            place = sources.place(error.rule, error.field)
+            raise BadRule(error.rule, error.field, error.problem, place=place) from error
         families = [
             Family(RULES, rules, request.task.classes),
             Family(KNOWLEDGE_BASES, tuple(bases), request.task.classes),
@@ -138,14 +160,6 @@ class SourceVoting:
         for bench in blocks.benches:
             if not all([await blocks.has(bench, block) for shard in shards for block in shard.blocks]):
                 await asyncio.to_thread(bench.family.prepare)
-
-    async def _work(self, shards: Sequence[Shard], blocks: "_VoteBlocks") -> None:
-        queue = MemoryQueue(self._parts.clock)
-        for shard in shards:
-            await queue.put(shard)
-        await work(queue, blocks, stop=asyncio.Event(), wait_seconds=0.05, until_empty=True)
-        if dead := await queue.dead_letters():
-            raise ShardGivenUp(f"{len(dead)} of {len(shards)} shards failed; {dead[0].shard.key}: {dead[0].cause}")
 
 
 async def read_annotators(store: ObjectStore, layout: Layout, votes: TableManifest) -> dict[str, str]:

@@ -43,7 +43,7 @@ class Vote:
         people = (*kept, *new)
         context.check()
         sources = await self._sources.vote(request, before, context)
-        manifest = TableManifest.of(VOTES, (*people, *sources))
+        manifest = TableManifest.of(VOTES, (*people, *sources.parts))
         key = self._layout.round_manifest(request.round_number, Stage.VOTE, request.attempt, context.generation)
         ref = await self._tables.write_manifest(key, manifest)
         counting = current_votes(await self._tables.read_parts(people, VOTES))
@@ -54,9 +54,10 @@ class Vote:
             "people_votes": float(len(by_people)),
             "votes_set_aside": float(set_aside),
         }
-        if sources:
-            figures["source_votes"] = float(sum(part.rows for part in sources))
-        return Outcome({"votes": ref}, figures)
+        if sources.parts:
+            figures["source_votes"] = float(sum(part.rows for part in sources.parts))
+        results = {"votes": ref} | ({"rule_files": sources.rule_files} if sources.rule_files else {})
+        return Outcome(results, figures)
 
     async def _parts_before(self, ref: str) -> tuple[TablePart, ...]:
         return (await self._tables.read_manifest(ref, VOTES)).parts if ref else ()

@@ -33,7 +33,9 @@ LabelplaneError
 │   └── StoreRefused
 ├── QueueError                   the work queue
 │   ├── LeaseLost
-│   └── QueueUnavailable         retryable
+│   ├── QueueRefused
+│   ├── QueueUnavailable         retryable
+│   └── ShardGivenUp
 └── OperationError               one run of one stage
     ├── OperationNotFound
     ├── DamagedRecord
@@ -81,9 +83,11 @@ __all__ = [
     "OperationNotFound",
     "PreconditionFailed",
     "QueueError",
+    "QueueRefused",
     "QueueUnavailable",
     "RequestMismatch",
     "SchemaVersion",
+    "ShardGivenUp",
     "StaleEpoch",
     "StoreError",
     "StoreFull",
@@ -344,12 +348,25 @@ class LeaseLost(QueueError):
     code = ErrorCode.ABORTED
 
 
+class QueueRefused(QueueError):
+    """The queue's server does not know the credentials, or they do not allow what was asked."""
+
+    reason = "QueueRefused"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
 class QueueUnavailable(QueueError):
     """The queue's server cannot be reached."""
 
     reason = "QueueUnavailable"
     code = ErrorCode.UNAVAILABLE
     retryable = True
+
+
+class ShardGivenUp(QueueError):
+    """A shard failed too often; the message has its last cause."""
+
+    reason = "ShardGivenUp"
 
 
 # Operations.

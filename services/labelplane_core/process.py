@@ -9,6 +9,8 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from prometheus_client import REGISTRY, start_http_server
 
@@ -18,11 +20,24 @@ from labelplane_core.clock import Clock, SystemClock
 from labelplane_core.errors import BadKey, LabelplaneError
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.operations.servicer import OperationServicer
+from labelplane_core.queue import QueueLimits, WorkQueue
 from labelplane_core.rpc import Registration, RpcServer, TlsFiles
 from labelplane_core.settings import ServiceSettings
+from labelplane_core.shards import Stage
 from labelplane_core.storage import Layout, ObjectStore, StoreOptions, open_store, probe_conditional_put
 
-__all__ = ["Register", "ServiceParts", "open_in_cluster", "operation_registration", "run_service", "service_name"]
+if TYPE_CHECKING:
+    from labelplane_core.queue.opening import JobQueues
+
+__all__ = [
+    "Register",
+    "ServiceParts",
+    "open_in_cluster",
+    "open_job_queues",
+    "operation_registration",
+    "run_service",
+    "service_name",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +58,9 @@ class ServiceParts:
         clock: the time.
         open_address: returns the store at another address of the job, read only; `BadKey` for what is none.
         trusted_packages: Python packages whose functions may run as rules.
+        open_queue: returns the queue from which workers take a stage's shards; None where there are no workers, so
+            that a service works its shards by itself.
+        rules_folder: holds a folder of files of rules for each mounted ConfigMap; None where none is.
     """
 
     store: ObjectStore
@@ -52,6 +70,8 @@ class ServiceParts:
     clock: Clock
     open_address: Callable[[str], ObjectStore] = _opens_nothing
     trusted_packages: tuple[str, ...] = ()
+    open_queue: Callable[[Stage], WorkQueue] | None = None
+    rules_folder: Path | None = None
 
 
 Register = Callable[[ServiceParts], Sequence[Registration]]
@@ -91,7 +111,8 @@ async def _serve(register: Register, settings: ServiceSettings, *, token: str, n
     stopping = asyncio.Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
-    parts = await _open_parts(settings, owner=f"{name}-{uuid.uuid4().hex}")
+    queues = open_job_queues(settings)
+    parts = await _open_parts(settings, owner=f"{name}-{uuid.uuid4().hex}", queues=queues)
     server = RpcServer(
         [*register(parts), operation_registration(parts)],
         token=token,
@@ -107,9 +128,29 @@ async def _serve(register: Register, settings: ServiceSettings, *, token: str, n
     _log.info("%s drains", name)
     await parts.operations.close(grace_seconds=settings.drain_grace_seconds)
     await server.stop(grace_seconds=1.0)
+    if queues is not None:
+        await queues.close()
 
 
-async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
+def open_job_queues(settings: ServiceSettings) -> "JobQueues | None":
+    """Return the queues of the settings' job, None when it has none."""
+    if not settings.queue_servers:
+        return None
+    # Not every image has the client of NATS.
+    from labelplane_core.queue.connection import QueueAccess
+    from labelplane_core.queue.opening import JobQueues
+
+    return JobQueues(
+        access=QueueAccess(settings.queue_servers, settings.queue_credentials),
+        namespace=settings.queue_namespace,
+        job=settings.queue_job,
+        clock=SystemClock(),
+        limits=QueueLimits(lease_seconds=settings.queue_lease_seconds),
+        replicas=settings.queue_replicas,
+    )
+
+
+async def _open_parts(settings: ServiceSettings, *, owner: str, queues: "JobQueues | None") -> ServiceParts:
     options = settings.store_options()
     store = open_store(settings.store_uri, options=options)
     layout, clock = Layout(), SystemClock()
@@ -122,6 +163,8 @@ async def _open_parts(settings: ServiceSettings, *, owner: str) -> ServiceParts:
         clock=clock,
         open_address=partial(open_in_cluster, options=options),
         trusted_packages=settings.trusted_package_names,
+        open_queue=None if queues is None else queues.open,
+        rules_folder=settings.rules_folder,
     )
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from labelplane_core.errors import InvalidInput
 from labelplane_core.storage import StoreOptions
@@ -50,8 +50,7 @@ class ProcessSettings(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            problems = [f"{PREFIX}{'_'.join(map(str, each['loc'])).upper()}: {each['msg']}" for each in error.errors()]
-            raise InvalidInput("; ".join(problems)) from error
+            raise InvalidInput("; ".join(_problem(each["loc"], each["msg"]) for each in error.errors())) from error
 
     def read_token(self) -> str:
         """Return the job's token.
@@ -96,12 +95,38 @@ class ServiceSettings(ProcessSettings):
     longest_call_seconds: float = Field(default=30.0, gt=0, le=600)
     drain_grace_seconds: float = Field(default=20.0, ge=0, le=3600)
     threads: int = Field(default=0, ge=0, le=1024, description="Threads of numeric libraries; 0 takes every core.")
+    queue_servers: str = Field(
+        default="", description="Addresses of NATS, with commas between; empty for a queue in this process."
+    )
+    queue_credentials: Path | None = Field(
+        default=None, description="Folder with user and password, ca.crt, tls.crt and tls.key, as far as NATS asks."
+    )
+    queue_namespace: str = Field(default="", max_length=63, description="The job's namespace; it names the stream.")
+    queue_job: str = Field(default="", max_length=63, description="The job's uid; it names the consumer.")
+    queue_replicas: int = Field(default=1, ge=1, le=5, description="Servers of NATS that keep a shard.")
+    queue_lease_seconds: float = Field(
+        default=60.0, ge=1, le=3600, description="How long a shard stays with a worker of which nothing is heard."
+    )
     trusted_packages: str = Field(
         default="",
         description="Python packages, with commas between, whose functions may run as rules; empty trusts none.",
+    )
+
+    @model_validator(mode="after")
+    def _queue_is_whole(self) -> Self:
+        if self.queue_servers and not (self.queue_namespace and self.queue_job):
+            raise ValueError("queue_servers needs queue_namespace and queue_job, which name the job's shards")
+        return self
+
+    rules_folder: Path | None = Field(
+        default=None, description="Folder with a folder for each mounted ConfigMap of rules; none where none is."
     )
 
     @property
     def trusted_package_names(self) -> tuple[str, ...]:
         """The packages that are trusted."""
         return tuple(name.strip() for name in self.trusted_packages.split(",") if name.strip())
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    return f"{PREFIX}{'_'.join(map(str, location)).upper()}: {message}" if location else message

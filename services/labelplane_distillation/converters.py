@@ -3,6 +3,7 @@
 import math
 
 from labelplane.distillation.v1 import distillation_pb2 as pb
+from labelplane_core.operations import request_digest
 from labelplane_core.task_messages import classes_from_proto, kind_from_proto, share_from_proto
 from labelplane_core.tasks import TaskKind
 from labelplane_distillation.encoders import find_encoder, resolve_encoder
@@ -36,6 +37,8 @@ def train_request(message: pb.StartTrainRequest) -> TrainRequest:
         seed=message.seed,
         is_deterministic=message.deterministic,
         trains_on_gold=message.train_on_gold,
+        image=message.image,
+        digest=request_digest(message),
     )
 
 

@@ -9,21 +9,26 @@ LabelplaneError
 ├── MissingWeights            pretrained weights are not where the request says, or are not safe to load
 ├── TooFewItems               the posteriors hold too few items to train on
 ├── TrainingDiverged          a loss is no longer finite
+├── BadTrainedModel           what a training image of the user's wrote is no model that can be used
+├── NothingHandedOver         such an image has handed nothing over for this request          retryable
 ├── BadCheckpoint             a checkpoint is not what this version writes
 └── ExportMismatch            the exported model does not compute what the trained one does
 
-All but `BadCheckpoint` and `ExportMismatch` are for people to act on; none goes away by trying again.
+All but `BadCheckpoint` and `ExportMismatch` are for people to act on. Only `NothingHandedOver` goes away by trying
+again.
 """
 
 from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 
 __all__ = [
     "BadCheckpoint",
+    "BadTrainedModel",
     "BadTraining",
     "EncoderMismatch",
     "ExportMismatch",
     "MissingExtra",
     "MissingWeights",
+    "NothingHandedOver",
     "TooFewItems",
     "TrainingDiverged",
     "UnknownEncoder",
@@ -74,6 +79,21 @@ class TrainingDiverged(LabelplaneError):
 
     reason = "TrainingDiverged"
     code = ErrorCode.FAILED_PRECONDITION
+
+
+class BadTrainedModel(LabelplaneError):
+    """A file that a training image wrote is missing, or is not what docs/training-image.md asks for."""
+
+    reason = "BadTrainedModel"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
+class NothingHandedOver(LabelplaneError):
+    """The store has nothing of a training image for this request: another attempt trains again."""
+
+    reason = "NothingHandedOver"
+    code = ErrorCode.FAILED_PRECONDITION
+    retryable = True
 
 
 class BadCheckpoint(LabelplaneError):

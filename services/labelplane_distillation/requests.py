@@ -10,7 +10,12 @@ __all__ = ["TrainRequest"]
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
-    """Train a teacher on posteriors and distil a student from it; `distillation.proto` tells each value."""
+    """Train a teacher on posteriors and distil a student from it; `distillation.proto` tells each value.
+
+    Attributes:
+        image: the user's training image that trains in place of this service; empty for none.
+        digest: of all of the message but who asks; what an image handed over for one message counts for no other.
+    """
 
     round_number: int
     attempt: int
@@ -27,3 +32,5 @@ class TrainRequest:
     seed: int
     is_deterministic: bool
     trains_on_gold: bool
+    image: str = ""
+    digest: str = ""

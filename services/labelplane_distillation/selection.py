@@ -56,6 +56,16 @@ class TrainingItems:
             is_gold=self.is_gold[places],
         )
 
+    def measured(self, validation: Rows, *, trains_on_gold: bool) -> tuple[Rows, Rows, bool]:
+        """Return index rows and classes to measure a model on, and whether they are gate gold.
+
+        Without gate gold, or when it was trained on, the validation items measure, places in `labelled`, with the
+        likeliest class of each.
+        """
+        if len(self.gate) and not trains_on_gold:
+            return self.gate, self.gate_classes, True
+        return self.labelled[validation], self.targets[validation].argmax(axis=1), False
+
 
 def choose_items(
     index: pa.Table, posteriors: pa.Table, classes: Sequence[str], *, trains_on_gold: bool

@@ -10,33 +10,33 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from labelplane_core.errors import InvalidInput
 from labelplane_core.features import InputSpec
 from labelplane_core.items import ItemReader
-from labelplane_core.models import OnnxModel, StoredModel, TrainedOn, read_model, write_model
+from labelplane_core.models import StoredModel, TrainedOn, write_model
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
 from labelplane_core.seeds import generator
 from labelplane_core.shards import Stage
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, POSTERIORS, PREDICTIONS, from_matrix
+from labelplane_core.tables import PREDICTIONS, from_matrix
 from labelplane_distillation.checkpoints import StoredCheckpoints
 from labelplane_distillation.encoders import (
     Encoder,
     LearnerParts,
-    fetch_weights,
     find_encoder,
     make_learner,
     require_encoder,
 )
 from labelplane_distillation.export import ModelFacts, package_model
+from labelplane_distillation.handover.taking import ModelTaking
 from labelplane_distillation.items import MAX_LABELLED_BYTES, IndexedItems, most_items
-from labelplane_distillation.learning import Hooks, Inputs, Learner, NetworkSettings, Rows
-from labelplane_distillation.losses import Floats
-from labelplane_distillation.measure import accuracy, compare
+from labelplane_distillation.learning import Hooks, Learner, NetworkSettings
+from labelplane_distillation.measure import accuracy
+from labelplane_distillation.measuring import measure_student
+from labelplane_distillation.reading import choose_input, read_items
 from labelplane_distillation.requests import TrainRequest
-from labelplane_distillation.selection import TrainingItems, choose_items
-from labelplane_distillation.stages import Course, ItemSource, Taught, distil, teach
+from labelplane_distillation.selection import TrainingItems
+from labelplane_distillation.stages import Course, Taught, distil, teach
 
 __all__ = ["DistillationService"]
 
@@ -69,18 +69,24 @@ class DistillationService:
         self._data = parts.data
         self._tables = TableStore(parts.store)
         self._threads = threads
+        self._taking = ModelTaking(parts)
 
     async def train(self, request: TrainRequest, context: OperationContext) -> Outcome:
         """Train, distil, measure and export; results and figures as `distillation.proto` says.
 
+        What an image of the user's has trained is taken from where it was handed over.
+
         Raises:
+            BadTrainedModel, NothingHandedOver: what such an image handed over is no model, or is not there.
             MissingExtra, MissingWeights: an encoder cannot be used here.
             TooFewItems: fewer than two items have votes.
             TrainingDiverged: a loss is not finite.
         """
+        if request.image:
+            return await self._taking.take(request, context)
         cpu_began = time.process_time()
         _require_encoders(request)
-        items, index = await self._choose_items(request)
+        items, index = await read_items(self._tables, request)
         source = IndexedItems(ItemReader(self._data, request.kind), index, loop=asyncio.get_running_loop())
         with tempfile.TemporaryDirectory(prefix="labelplane-weights-") as folder:
             teacher = await self._open_network("teacher", request, source, items, Path(folder))
@@ -112,25 +118,15 @@ class DistillationService:
 
     # What is learned from.
 
-    async def _choose_items(self, request: TrainRequest) -> tuple[TrainingItems, pa.Table]:
-        index, posteriors = await asyncio.gather(
-            self._tables.read(request.index_ref, INDEX), self._tables.read(request.posteriors_ref, POSTERIORS)
-        )
-        choose = partial(choose_items, trains_on_gold=request.trains_on_gold)
-        return await asyncio.to_thread(choose, index, posteriors, request.classes), index
-
     async def _open_network(
         self, role: str, request: TrainRequest, source: IndexedItems, items: TrainingItems, folder: Path
     ) -> _Network:
         settings = request.teacher if role == "teacher" else request.student
-        encoder = find_encoder(settings.encoder, request.kind.modality)
         own = folder / role
         own.mkdir()
-        weights = await fetch_weights(self._store, settings.weights, folder=own)
-        # From the first items of the index, so that every round sees the same size.
-        spec = encoder.make_spec(request.kind.modality, await source.sample(_first_rows(items), _SAMPLE_ITEMS), weights)
-        parts = LearnerParts(settings, spec, weights, request.is_deterministic, self._threads)
-        return _Network(role, settings, spec, await asyncio.to_thread(make_learner, encoder, parts))
+        chosen = await choose_input(self._store, request, settings, items, source=source, folder=own)
+        parts = LearnerParts(settings, chosen.spec, chosen.weights, request.is_deterministic, self._threads)
+        return _Network(role, settings, chosen.spec, await asyncio.to_thread(make_learner, chosen.encoder, parts))
 
     async def _plan_course(
         self,
@@ -209,54 +205,15 @@ class DistillationService:
         encode = course.source.encode
         teacher_inputs = await encode(rows, course.teacher_spec)
         teacher_logits = await asyncio.to_thread(taught.predict, teacher_inputs) if len(rows) else np.zeros((0, 2))
-        student_logits = await _run_model(student, rows, course.source)
-        figures = {
+        measured = await measure_student(self._store, request, student, rows, classes, source=course.source)
+        return measured | {
             "gate_items": float(len(rows) if is_gate else 0),
             "validation_items": float(len(course.validation_rows)),
             "teacher_accuracy": accuracy(teacher_logits, classes),
-            "student_accuracy": accuracy(student_logits, classes),
         }
-        if not request.standing_model_ref:
-            return figures
-        standing = await read_model(self._store, request.standing_model_ref)
-        _check_classes(standing, request.classes)
-        found = compare(student_logits, await _run_model(standing, rows, course.source), classes)
-        return figures | {
-            "standing_accuracy": found.standing_accuracy,
-            "only_student_right": float(found.only_student_right),
-            "only_standing_right": float(found.only_standing_right),
-        }
-
-
-async def _run_model(model: StoredModel, rows: Rows, source: ItemSource) -> Floats:
-    """Return the (N, K) logits of an exported model for items."""
-    session = await asyncio.to_thread(OnnxModel, model.card, model.onnx)
-    spec = InputSpec.from_json(model.card.input)
-
-    def run(batch: Inputs) -> Floats:
-        return session.run(batch).logits.astype(np.float64)
-
-    parts = [np.zeros((0, len(model.card.classes)))]
-    for start in range(0, len(rows), _INFERENCE_BATCH):
-        batch = await source.encode(rows[start : start + _INFERENCE_BATCH], spec)
-        parts.append(await asyncio.to_thread(run, batch))
-    return np.concatenate(parts)
 
 
 def _require_encoders(request: TrainRequest) -> None:
     for settings in (request.teacher, request.student):
         encoder: Encoder = find_encoder(settings.encoder, request.kind.modality)
         require_encoder(encoder, has_weights=bool(settings.weights))
-
-
-def _first_rows(items: TrainingItems) -> Rows:
-    return np.arange(items.n_items)[:_SAMPLE_ITEMS]
-
-
-def _check_classes(standing: StoredModel, classes: tuple[str, ...]) -> None:
-    """A model of an earlier round may know fewer classes: `task.classes` may grow, at its end."""
-    if standing.card.classes != classes[: len(standing.card.classes)]:
-        raise InvalidInput(
-            f"standing model {standing.ref} was trained for classes {list(standing.card.classes)}, which are not the "
-            f"first of {list(classes)}"
-        )

@@ -116,10 +116,7 @@ class Course:
 
     def measured_items(self) -> tuple[Rows, Rows, bool]:
         """Return index rows and classes to measure on, and whether they are gate gold."""
-        if len(self.items.gate) and not self.request.trains_on_gold:
-            return self.items.gate, self.items.gate_classes, True
-        rows = self.validation_rows
-        return self.items.labelled[rows], self.items.targets[rows].argmax(axis=1), False
+        return self.items.measured(self.validation_rows, trains_on_gold=self.request.trains_on_gold)
 
     def seed(self, purpose: int) -> tuple[int, ...]:
         """Return the entropy of one purpose's draws."""

@@ -3,21 +3,28 @@
 import asyncio
 from dataclasses import dataclass, field
 
+from labelplane_core.errors import InvalidInput
 from labelplane_core.features import InputSpec
 from labelplane_core.items import ItemReader
+from labelplane_core.models import OnnxModel, read_model
 from labelplane_core.operations import OperationContext
 from labelplane_core.shards import Shard
 from labelplane_core.storage import Layout, ObjectStore
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, SCORES, TableManifest, TablePart
 from labelplane_scoring.inference import InferenceBackend, infer, score_rows
+from labelplane_scoring.requests import ScoreRequest
+from labelplane_scoring.threads import thread_count
 
-__all__ = ["ScoreBlocks"]
+__all__ = ["ScoreBlocks", "open_score_blocks"]
 
 
 @dataclass(slots=True)
 class ScoreBlocks:
-    """Scores the blocks of one index with one model; `parts` fills as they are done."""
+    """Scores the blocks of one index with one model; `parts` fills as they are done.
+
+    Several blocks may be processed at once: the model is run over one of them while others are fetched and written.
+    """
 
     store: ObjectStore
     layout: Layout
@@ -29,6 +36,7 @@ class ScoreBlocks:
     classes: tuple[str, ...]
     context: OperationContext
     parts: dict[int, TablePart] = field(default_factory=dict)
+    _model: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def has_part(self, shard: Shard, block: int) -> bool:
         """Return whether the block was scored before, by this attempt's earlier owner or by another worker."""
@@ -39,7 +47,8 @@ class ScoreBlocks:
         self.context.check()
         rows = await self.tables.read_part(self._index_key(block), INDEX)
         items = await self.items.read(rows)
-        output = await asyncio.to_thread(infer, self.backend, self.spec, items)
+        async with self._model:
+            output = await asyncio.to_thread(infer, self.backend, self.spec, items)
         table = await asyncio.to_thread(score_rows, rows, output, self.classes)
         self.parts[block] = await self.tables.write_part(self._key(shard, block), table, SCORES, block=block)
         self.context.progress(sum(part.rows for part in self.parts.values()), self.index.rows, "items")
@@ -55,3 +64,33 @@ class ScoreBlocks:
 
     def _key(self, shard: Shard, block: int) -> str:
         return self.layout.round_part(shard.round, shard.stage, shard.attempt, block)
+
+
+async def open_score_blocks(
+    request: ScoreRequest, *, store: ObjectStore, layout: Layout, data: ObjectStore, context: OperationContext
+) -> ScoreBlocks:
+    """Read index and model of a request.
+
+    Raises:
+        InvalidInput: the model knows other classes than the task.
+    """
+    tables = TableStore(store)
+    index = await tables.read_manifest(request.index_ref, INDEX)
+    model = await read_model(store, request.model_ref)
+    if model.card.classes != request.classes:
+        raise InvalidInput(
+            f"model {request.model_ref} was trained for classes {list(model.card.classes)}, "
+            f"the task has {list(request.classes)}: train a new one"
+        )
+    threads = 1 if request.is_deterministic else thread_count()
+    return ScoreBlocks(
+        store=store,
+        layout=layout,
+        tables=tables,
+        items=ItemReader(data, request.kind),
+        index=index,
+        backend=await asyncio.to_thread(OnnxModel, model.card, model.onnx, threads=threads),
+        spec=InputSpec.from_json(model.card.input),
+        classes=request.classes,
+        context=context,
+    )

@@ -8,21 +8,20 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from labelplane_core.errors import InvalidInput, LabelplaneError
+from labelplane_core.errors import InvalidInput
 from labelplane_core.features import InputKind, InputSpec
 from labelplane_core.items import ItemReader
-from labelplane_core.models import OnnxModel, read_model
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
-from labelplane_core.queue import MemoryQueue
 from labelplane_core.seeds import generator
-from labelplane_core.shards import Shard, Stage, plan_shards, work
+from labelplane_core.shards import Stage, plan_shards, work_in_process
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, SCORES, SELECTION, VOTES, TableManifest, is_by_people
+from labelplane_core.tables import INDEX, SCORES, SELECTION, VOTES, TableManifest, TablePart, is_by_people
 from labelplane_core.tasks import Modality
+from labelplane_scoring.distributed import DistributedScoring
 from labelplane_scoring.errors import BadProbabilitiesError, ScoringError
 from labelplane_scoring.requests import ScoreRequest, SelectRequest
-from labelplane_scoring.scoring_blocks import ScoreBlocks
+from labelplane_scoring.scoring_blocks import ScoreBlocks, open_score_blocks
 from labelplane_scoring.selecting import (
     Pool,
     Rows,
@@ -36,18 +35,11 @@ from labelplane_scoring.selecting import (
 )
 from labelplane_scoring.stability import prediction_stability
 from labelplane_scoring.strategies import Candidates, DensityWeighted, Strategy, make_strategy
-from labelplane_scoring.threads import thread_count
 
 __all__ = ["ScoringService"]
 
 COLD_START_POOL = 20_000
 """Items whose raw features a cold start looks at: more would cost decoding and change the picks little."""
-
-
-class ShardGivenUp(LabelplaneError):
-    """A shard failed too often; the message has its last cause."""
-
-    reason = "ShardGivenUp"
 
 
 class ScoringService:
@@ -58,6 +50,7 @@ class ScoringService:
         self._layout = parts.layout
         self._data = parts.data
         self._clock = parts.clock
+        self._open_queue = parts.open_queue
         self._tables = TableStore(parts.store)
 
     # -- Score ----------------------------------------------------------------------------------------------------
@@ -65,12 +58,10 @@ class ScoringService:
     async def score(self, request: ScoreRequest, context: OperationContext) -> Outcome:
         """Score every block of the index and compare with the last scores."""
         began = self._clock.monotonic()
-        blocks = await self._blocks(request, context)
-        shards = plan_shards(
-            blocks.index.blocks, stage=Stage.SCORE, round_number=request.round_number, attempt=request.attempt
+        blocks = await open_score_blocks(
+            request, store=self._store, layout=self._layout, data=self._data, context=context
         )
-        await self._work(shards, blocks)
-        parts = [await blocks.part(shard, block) for shard in shards for block in shard.blocks]
+        parts = await self._parts(request, blocks, context)
         manifest = TableManifest.of(SCORES, parts, classes=request.classes, block_size=blocks.index.block_size)
         key = self._layout.round_manifest(request.round_number, Stage.SCORE, request.attempt, context.generation)
         ref = await self._tables.write_manifest(key, manifest)
@@ -78,34 +69,18 @@ class ScoringService:
         seconds = max(self._clock.monotonic() - began, 1e-9)
         return Outcome({"scores": ref}, figures | {"items_per_second": manifest.rows / seconds})
 
-    async def _blocks(self, request: ScoreRequest, context: OperationContext) -> ScoreBlocks:
-        index = await self._tables.read_manifest(request.index_ref, INDEX)
-        model = await read_model(self._store, request.model_ref)
-        if model.card.classes != request.classes:
-            raise InvalidInput(
-                f"model {request.model_ref} was trained for classes {list(model.card.classes)}, "
-                f"the task has {list(request.classes)}: train a new one"
-            )
-        threads = 1 if request.is_deterministic else thread_count()
-        return ScoreBlocks(
-            store=self._store,
-            layout=self._layout,
-            tables=self._tables,
-            items=ItemReader(self._data, request.kind),
-            index=index,
-            backend=await asyncio.to_thread(OnnxModel, model.card, model.onnx, threads=threads),
-            spec=InputSpec.from_json(model.card.input),
-            classes=request.classes,
-            context=context,
+    async def _parts(
+        self, request: ScoreRequest, blocks: ScoreBlocks, context: OperationContext
+    ) -> Sequence[TablePart]:
+        """Have every block scored, by workers where there are any, and return the parts in the order of the index."""
+        if self._open_queue is not None:
+            queue = self._open_queue(Stage.SCORE)
+            return await DistributedScoring(queue, blocks, clock=self._clock).run(request, context)
+        shards = plan_shards(
+            blocks.index.blocks, stage=Stage.SCORE, round_number=request.round_number, attempt=request.attempt
         )
-
-    async def _work(self, shards: Sequence[Shard], blocks: ScoreBlocks) -> None:
-        queue = MemoryQueue(self._clock)
-        for shard in shards:
-            await queue.put(shard)
-        await work(queue, blocks, stop=asyncio.Event(), wait_seconds=0.05, until_empty=True)
-        if dead := await queue.dead_letters():
-            raise ShardGivenUp(f"{len(dead)} of {len(shards)} shards failed; {dead[0].shard.key}: {dead[0].cause}")
+        await work_in_process(shards, blocks, clock=self._clock)
+        return [await blocks.part(shard, block) for shard in shards for block in shard.blocks]
 
     async def _score_figures(self, ref: str, previous_ref: str) -> dict[str, float]:
         scores = await self._tables.read(ref, SCORES)

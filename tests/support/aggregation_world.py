@@ -184,6 +184,7 @@ class World:
             operations=runner,
             clock=time or clock,
             open_address=lambda uri: open_store(f"file://{self.data / uri}", readonly=True),
+            rules_folder=self.data / "rules",
         )
         server = RpcServer(
             [*register(parts), operation_registration(parts)], token=TOKEN, clock=clock, registry=CollectorRegistry()
@@ -213,6 +214,12 @@ class World:
 
     def write_csv(self, lines: Sequence[str], name: str = "items.csv") -> None:
         (self.data / name).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+    def write_rules(self, config_map: str, text: str, *, key: str = "rules.yaml") -> None:
+        """Write a file of rules as a kubelet does for a mounted ConfigMap."""
+        path = self.data / "rules" / config_map / key
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
 
     def write_image(self, name: str, shade: int = 0) -> None:
         path = self.data / name

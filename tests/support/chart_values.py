@@ -28,6 +28,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
             "operator": {"repository": "mirror/operator", "digest": DIGEST},
             "scoring": {"repository": "mirror/scoring", "registry": "other.example.com", "tag": "gpu"},
         },
+        "jobs": {"trustedPackages": ["house_rules", "team"]},
         "replicas": 3,
         "logLevel": "DEBUG",
         "workers": 4,

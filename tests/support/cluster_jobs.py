@@ -8,7 +8,7 @@ from job_builder import JobBuilder, make_job
 
 from labelplane_api import LabelingJob
 from labelplane_api.running import Profile
-from labelplane_operator.builders import Child, Images, Platform, build_children, build_cleanup
+from labelplane_operator.builders import Child, Images, Platform, Queue, build_children, build_cleanup
 from labelplane_operator.parts import Part
 
 UID = "6b0e5a55-3d4c-4a37-9c0e-2f8d3b1f4a10"
@@ -26,7 +26,7 @@ PLATFORM = Platform(
     ),
     installation="tests",
     namespace="labelplane-system",
-    has_queue=True,
+    queue=Queue("tls://nats-0.queue.svc:4222,tls://nats-1.queue.svc:4222", credentials_secret="queue", replicas=3),
 )
 
 
@@ -37,13 +37,14 @@ class ClusterJob:
     job: JobBuilder
     parts: frozenset[Part] = ALL_PARTS
     profile: Profile = Profile.SMALL
+    workers: int | None = 2
 
     def build(self) -> LabelingJob:
         job = self.job.build()
         return job.with_status(job.status.model_copy(update={"profile": self.profile}))
 
     def children(self) -> tuple[Child, ...]:
-        return build_children(self.build(), self.parts, PLATFORM, token=TOKEN)
+        return build_children(self.build(), self.parts, PLATFORM, token=TOKEN, workers=self.workers)
 
     def cleanup(self) -> tuple[Child, ...]:
         """Return what is left while the results of the deleted job are removed."""
@@ -111,10 +112,24 @@ def with_overrides() -> JobBuilder:
     )
 
 
+def with_rules() -> JobBuilder:
+    """Begin with a job whose rules stand in two ConfigMaps, one of them twice, and in the job itself."""
+    return in_bucket().having(
+        "spec.sources.rules",
+        [
+            {"name": "own", "label": "1", "regex": "one"},
+            {"name": "team", "configMap": {"name": "team-rules"}},
+            {"name": "more", "configMap": {"name": "team-rules", "key": "more.yaml"}},
+            {"name": "shared", "configMap": {"name": "shared.rules"}},
+        ],
+    )
+
+
 CASES: Mapping[str, ClusterJob] = {
     "small": ClusterJob(in_bucket()),
     "small-with-a-crowd": ClusterJob(in_own_store()),
     "small-with-overrides": ClusterJob(with_overrides()),
+    "small-with-rules": ClusterJob(with_rules()),
     "small-suspended": ClusterJob(in_bucket(), frozenset()),
     "small-with-long-names": ClusterJob(in_bucket("d" * 63)),
     "small-whose-name-begins-with-a-digit": ClusterJob(in_bucket("2nd-try")),
@@ -125,6 +140,7 @@ CASES: Mapping[str, ClusterJob] = {
         in_bucket(), frozenset({Part.AGGREGATION, Part.DISTILLATION}), Profile.DISTRIBUTED
     ),
     "distributed-while-people-vote": ClusterJob(in_bucket(), frozenset({Part.AGGREGATION}), Profile.DISTRIBUTED),
+    "distributed-with-rules": ClusterJob(with_rules(), ALL_PARTS, Profile.DISTRIBUTED),
     "distributed-suspended": ClusterJob(in_bucket(), frozenset(), Profile.DISTRIBUTED),
     "distributed-with-overrides": ClusterJob(with_overrides(), ALL_PARTS, Profile.DISTRIBUTED),
     "distributed-with-long-names": ClusterJob(in_bucket("d" * 63), ALL_PARTS, Profile.DISTRIBUTED),

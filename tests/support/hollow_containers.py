@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +21,16 @@ class CannotStart(Exception):
     """A container cannot be made; the text is a kubelet's."""
 
 
+class CannotMount(CannotStart):
+    """A volume of the pod cannot be mounted: its containers say nothing of it, and are not made."""
+
+
 @dataclass(frozen=True)
 class HollowContainers:
     """Starts the containers of pod templates as processes of this machine.
 
     Attributes:
-        server: holds the Secrets.
+        server: holds the Secrets and ConfigMaps.
         namespace: of the pods.
         folder: where logs and mounted files lie.
     """
@@ -41,12 +46,19 @@ class HollowContainers:
 
         Raises:
             CannotStart: a Secret, or a key in it, is missing.
+            CannotMount: a ConfigMap, or a key in it, is missing.
         """
         environment = self._environment(name, container, template.get("volumes", ()))
         environment.update({key: value for key, value in changes.items() if key in environment})
         command = [sys.executable, *container["command"][1:]]
         with self.log(name, number).open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def refresh(self, name: str, template: Object) -> None:
+        """Bring what ConfigMaps hold now into the volumes of a pod that runs; one that is gone changes nothing."""
+        for volume in template.get("volumes", ()):
+            with suppress(CannotMount):
+                self._write_config_maps(self._folder_of(name, volume["name"]), volume)
 
     def log(self, name: str, number: int) -> Path:
         """Return the file with what a container has said."""
@@ -81,19 +93,45 @@ class HollowContainers:
             raise CannotStart(f"couldn't find key {reference['key']} in {where}") from error
 
     def _mounted(self, name: str, container: Object, volumes: Any) -> dict[str, Path]:
-        """Write the files of mounted Secrets, and return where each mount path lies."""
+        """Write the files of mounted Secrets and ConfigMaps, and return where each mount path lies."""
         sources = {volume["name"]: volume for volume in volumes}
         mounts = {}
         for mount in container.get("volumeMounts", ()):
-            secret = sources[mount["name"]].get("secret")
-            if secret is None:
+            volume = sources[mount["name"]]
+            folder = self._folder_of(name, mount["name"])
+            if "secret" in volume:
+                for key, value in self._secret(volume["secret"]["secretName"]).items():
+                    _write(folder / key, value)
+            elif not self._write_config_maps(folder, volume):
                 continue
-            folder = self.folder / "mounts" / name / mount["name"]
-            folder.mkdir(parents=True, exist_ok=True)
-            for key, value in self._secret(secret["secretName"]).items():
-                (folder / key).write_bytes(value)
             mounts[mount["mountPath"]] = folder
         return mounts
+
+    def _folder_of(self, name: str, volume: str) -> Path:
+        return self.folder / "mounts" / name / volume
+
+    def _write_config_maps(self, folder: Path, volume: Object) -> bool:
+        """Write the keys that a volume takes from ConfigMaps, and tell whether it takes any."""
+        projected = volume.get("projected", {}).get("sources", ())
+        sources = [each["configMap"] for each in (volume, *projected) if "configMap" in each]
+        texts = {
+            item["path"]: self._config_map_text(source["name"], item["key"])
+            for source in sources
+            for item in source["items"]
+        }
+        for path, text in texts.items():
+            _write(folder / path, text.encode())
+        return bool(texts)
+
+    def _config_map_text(self, name: str, key: str) -> str:
+        try:
+            return str(self.server.get(f"/api/v1/namespaces/{self.namespace}/configmaps/{name}").get("data", {})[key])
+        except ApiError as error:
+            if error.code == 404:
+                raise CannotMount(f'configmap "{name}" not found') from error
+            raise
+        except KeyError as error:
+            raise CannotMount(f"references non-existent config key: {key}") from error
 
     def _secret(self, name: str) -> dict[str, bytes]:
         try:
@@ -112,6 +150,16 @@ def expanded(text: str, values: dict[str, str]) -> str:
 
 def _below(mounts: dict[str, Path], value: str) -> str:
     for path, folder in mounts.items():
-        if value.startswith(f"{path}/"):
+        if f"{value}/".startswith(f"{path}/"):
             return str(folder / value[len(path) + 1 :])
     return value
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file so that no one reads half of it, unless it holds this already."""
+    if path.exists() and path.read_bytes() == content:
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f".{path.name}")
+    new.write_bytes(content)
+    new.replace(path)

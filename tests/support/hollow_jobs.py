@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from api_server import ApiServer
-from hollow_containers import CannotStart, HollowContainers
-from hollow_pods import HollowPods, terminated, waiting
+from hollow_containers import CannotMount, CannotStart, HollowContainers
+from hollow_pods import HollowPods, creating, terminated, waiting
 
 Object = dict[str, Any]
 
@@ -72,7 +72,8 @@ class HollowJobs:
         try:
             run.process = self.containers.start(pod, 0, container, template["spec"])
         except CannotStart as error:
-            self.pods.tell(pod, container, phase="Pending", state=waiting(str(error)))
+            state = creating() if isinstance(error, CannotMount) else waiting(str(error))
+            self.pods.tell(pod, container, phase="Pending", state=state)
             return
         self.started.append(name)
         self.pods.tell(pod, container, phase="Running", state={"running": {"startedAt": _now()}})

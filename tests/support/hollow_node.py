@@ -1,9 +1,11 @@
 """A node without a kubelet: it starts the containers of Deployments and Jobs as processes of this machine.
 
 Each container runs its own command with the environment of its pod template: values from Secrets are read, files of
-mounted Secrets are written to a temporary folder, and port 50051 becomes a unix socket named after the Deployment, so
-that many jobs run side by side. What it reports to the API server is what a Deployment of one pod would: readyReplicas.
-A pod that waits for its queue or for a Secret, and those of Jobs, are made on the API server too.
+mounted Secrets and ConfigMaps are written to a temporary folder (those of ConfigMaps again when they change), and port
+50051 becomes a unix socket named after the Deployment, so that many jobs run side by side. What it reports to the API
+server is what a Deployment of one pod would: readyReplicas. A pod that waits for its queue, a Secret or a ConfigMap,
+and those of Jobs, are made on the API server too. Of a Deployment that takes no calls, scoring workers, as many
+processes run as it has replicas.
 """
 
 import os
@@ -19,9 +21,9 @@ from typing import Any
 import grpc
 from api_server import ApiError, ApiServer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
-from hollow_containers import CannotStart, HollowContainers
+from hollow_containers import CannotMount, CannotStart, HollowContainers
 from hollow_jobs import HollowJobs
-from hollow_pods import HollowPods, waiting
+from hollow_pods import HollowPods, creating, waiting
 from real_parts import stop
 
 from labelplane_operator.builders import JOB_LABEL
@@ -40,6 +42,7 @@ class _Pod:
     processes: list[subprocess.Popen[bytes]]
     socket: Path
     uid: str
+    takes_calls: bool = True
     is_ready: bool = False
 
 
@@ -51,6 +54,7 @@ class HollowNode:
         namespace: the namespace that it serves.
         folder: where sockets, logs and mounted files lie.
         started: the Deployments whose processes were started, one entry each time.
+        most: how many processes a Deployment without calls had at most.
         admits: whether pods with a queue are admitted, as by Kueue; the others wait with its gate.
     """
 
@@ -61,6 +65,7 @@ class HollowNode:
     _waiting: set[str] = field(default_factory=set)
     _stopping: threading.Event = field(default_factory=threading.Event)
     started: list[str] = field(default_factory=list)
+    most: dict[str, int] = field(default_factory=dict)
     admits: bool = True
 
     def __post_init__(self) -> None:
@@ -113,6 +118,10 @@ class HollowNode:
         for name, deployment in deployments.items():
             if deployment["spec"]["replicas"] and name not in self._pods:
                 self._begin(name, deployment)
+            elif name in self._pods and not self._pods[name].takes_calls:
+                self._resize(name, deployment)
+            elif name in self._pods:
+                self._containers.refresh(name, deployment["spec"]["template"]["spec"])
         for name, deployment in deployments.items():
             self._report(name, deployment)
         self._hide_running(deployments)
@@ -140,10 +149,23 @@ class HollowNode:
                 stop(process)
             self._show(name, template)
             cannot = template["spec"]["containers"][len(processes)]
-            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=waiting(str(error)))
+            state = creating() if isinstance(error, CannotMount) else waiting(str(error))
+            self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=state)
             return
-        self._pods[name] = _Pod(processes, socket, deployment["metadata"]["uid"])
+        variables = {each["name"] for each in template["spec"]["containers"][0]["env"]}
+        takes_calls = "LABELPLANE_LISTEN" in variables
+        self._pods[name] = _Pod(processes, socket, deployment["metadata"]["uid"], takes_calls)
         self.started.append(name)
+
+    def _resize(self, name: str, deployment: Object) -> None:
+        """Start more processes of a Deployment that takes no calls, or stop those that are too many."""
+        pod, spec = self._pods[name], deployment["spec"]["template"]["spec"]
+        (container,) = spec["containers"]
+        while len(pod.processes) > deployment["spec"]["replicas"]:
+            stop(pod.processes.pop())
+        while len(pod.processes) < deployment["spec"]["replicas"]:
+            pod.processes.append(self._containers.start(name, len(pod.processes), container, spec))
+        self.most[name] = max(self.most.get(name, 0), len(pod.processes))
 
     def _show(self, name: str, template: Object, *, gate: str = "") -> None:
         """Let people see the pod of a Deployment, which runs only when nothing is wrong with it."""
@@ -164,7 +186,7 @@ class HollowNode:
 
     def _report(self, name: str, deployment: Object) -> None:
         pod = self._pods.get(name)
-        ready = int(pod is not None and self._is_ready(pod))
+        ready = int(self._is_ready(pod)) if pod is not None and pod.takes_calls else len(pod.processes if pod else ())
         if deployment.get("status", {}).get("readyReplicas", 0) == ready:
             return
         path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{name}/status"

@@ -51,6 +51,11 @@ class HollowPods:
         return f"/api/v1/namespaces/{self.namespace}/pods"
 
 
+def creating() -> Object:
+    """Return the state of a container whose pod waits for its volumes: why, only events would tell."""
+    return {"waiting": {"reason": "ContainerCreating"}}
+
+
 def waiting(text: str) -> Object:
     """Return the state of a container that cannot be made."""
     return {"waiting": {"reason": "CreateContainerConfigError", "message": text}}

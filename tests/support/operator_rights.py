@@ -42,6 +42,7 @@ NEEDED: Final[tuple[Right, ...]] = (
     *rights("policy", "poddisruptionbudgets", *CHILD_VERBS),
     *rights("networking.k8s.io", "networkpolicies", *CHILD_VERBS),
     *rights("", "secrets", "create"),
+    *rights("", "configmaps", "get"),
     *rights("", "pods", "list", "watch"),
     *rights("events.k8s.io", "events", "create"),
 )
@@ -49,7 +50,7 @@ NEEDED: Final[tuple[Right, ...]] = (
 
 FORBIDDEN: Final[tuple[Right, ...]] = (
     *rights("", "secrets", "get", "list", "watch", "update", "patch", "delete", "deletecollection"),
-    *rights("", "configmaps", "get", "list", "create", "update", "patch", "delete"),
+    *rights("", "configmaps", "list", "watch", "create", "update", "patch", "delete"),
     *rights("", "pods", "create", "update", "delete"),
     *rights("", "pods", "create", subresource="exec"),
     *rights("", "pods", "get", subresource="log"),

@@ -83,13 +83,7 @@ class PlayedApi:
                 raise refusal(409, "exists already")
             return self._stored(path, body)
         if method == "patch":
-            owner = path.removesuffix("/scale")
-            if owner != path and owner not in self.objects:
-                raise refusal(404, "not found")
-            changed = self._stored(owner, _merged(self.objects.get(owner, {}), body))
-            if changed["metadata"].get("deletionTimestamp") and not changed["metadata"].get("finalizers"):
-                del self.objects[owner]
-            return changed
+            return self._patched(path, body)
         if method == "get" and _is_list(path):
             items = [each for where, each in self.objects.items() if where.rpartition("/")[0] == path]
             return {"items": items, "metadata": {"resourceVersion": str(self.version)}}
@@ -101,6 +95,18 @@ class PlayedApi:
         if method == "put":
             return self._replaced(where, body)
         return self.objects[where]
+
+    def _patched(self, path: str, body: Any) -> Object:
+        owner = path.removesuffix("/scale")
+        if owner != path and owner not in self.objects:
+            raise refusal(404, "not found")
+        version = body.get("metadata", {}).get("resourceVersion")
+        if version and owner in self.objects and version != self.objects[owner]["metadata"]["resourceVersion"]:
+            raise refusal(409, "the object has been modified")
+        changed = self._stored(owner, _merged(self.objects.get(owner, {}), body))
+        if changed["metadata"].get("deletionTimestamp") and not changed["metadata"].get("finalizers"):
+            del self.objects[owner]
+        return changed
 
     def _deleted(self, path: str, body: Any) -> Object:
         if body["preconditions"]["uid"] != self.objects[path]["metadata"]["uid"]:

@@ -1,13 +1,16 @@
-"""What every work queue must do; a subclass gives fixtures `queue`, with `LIMITS`, and `clock`."""
+"""What every work queue must do; a subclass gives fixtures `queue`, with `LIMITS`, and `pass_time`."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 import pytest
-from fake_clock import FakeClock
 
 from labelplane_core.errors import LeaseLost
 from labelplane_core.queue import Depth, Lease, QueueLimits, WorkQueue
 from labelplane_core.shards import Shard, Stage
+
+PassTime = Callable[[float], Awaitable[None]]
+"""Lets so many seconds pass, for the queue and for whoever keeps its shards."""
 
 LIMITS = QueueLimits(lease_seconds=60.0, max_failures=3, max_lost_leases=10)
 
@@ -73,11 +76,11 @@ class QueueConformance:
         assert await queue.depth() == Depth(ready=0, leased=1)
 
     async def test_lost_lease_is_given_to_another_and_the_first_is_told(
-        self, queue: WorkQueue, clock: FakeClock
+        self, queue: WorkQueue, pass_time: PassTime
     ) -> None:
         await queue.put(make_shard())
         first = await leased(queue)
-        clock.advance(60)
+        await pass_time(60)
 
         second = await leased(queue)
 
@@ -86,22 +89,22 @@ class QueueConformance:
         with pytest.raises(LeaseLost, match=first.shard.key):
             await queue.extend(first)
 
-    async def test_extended_lease_is_kept(self, queue: WorkQueue, clock: FakeClock) -> None:
+    async def test_extended_lease_is_kept(self, queue: WorkQueue, pass_time: PassTime) -> None:
         await queue.put(make_shard())
         lease = await leased(queue)
         for _ in range(5):
-            clock.advance(59)
+            await pass_time(59)
             await queue.extend(lease)
 
         assert await queue.lease(0) is None
         assert await queue.depth() == Depth(ready=0, leased=1)
 
     async def test_word_of_one_who_lost_the_lease_changes_nothing_for_the_next(
-        self, queue: WorkQueue, clock: FakeClock
+        self, queue: WorkQueue, pass_time: PassTime
     ) -> None:
         await queue.put(make_shard())
         lost = await leased(queue)
-        clock.advance(60)
+        await pass_time(60)
         await leased(queue)
 
         await queue.release(lost)
@@ -136,23 +139,23 @@ class QueueConformance:
 
         assert (await leased(queue)).shard == make_shard(1)
 
-    async def test_lost_leases_are_no_reported_failures(self, queue: WorkQueue, clock: FakeClock) -> None:
+    async def test_lost_leases_are_no_reported_failures(self, queue: WorkQueue, pass_time: PassTime) -> None:
         await queue.put(make_shard())
         for _ in range(9):
             await leased(queue)
-            clock.advance(60)
+            await pass_time(60)
         await queue.fail(await leased(queue), "Internal: x")
 
         assert await queue.dead_letters() == ()
         assert await queue.depth() == Depth(ready=1, leased=0)
 
     async def test_tenth_lost_lease_queues_the_shard_again_as_its_single_blocks(
-        self, queue: WorkQueue, clock: FakeClock
+        self, queue: WorkQueue, pass_time: PassTime
     ) -> None:
         await queue.put(make_shard(4, 6))
         for _ in range(10):
             await leased(queue)
-            clock.advance(60)
+            await pass_time(60)
 
         singles = [(await leased(queue)).shard for _ in range(3)]
 
@@ -160,12 +163,13 @@ class QueueConformance:
         assert await queue.dead_letters() == ()
 
     async def test_single_block_whose_tenth_lease_is_lost_is_a_dead_letter(
-        self, queue: WorkQueue, clock: FakeClock
+        self, queue: WorkQueue, pass_time: PassTime
     ) -> None:
         await queue.put(make_shard(4))
         for _ in range(10):
             await leased(queue)
-            clock.advance(60)
+            await pass_time(60)
+        assert await queue.lease(0) is None
 
         (letter,) = await queue.dead_letters()
         assert (letter.shard, letter.lost_leases, letter.failures) == (make_shard(4), 10, 0)

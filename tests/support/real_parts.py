@@ -1,9 +1,11 @@
 """Real programs that tests start: where they are found, on which ports they listen, and how they are stopped."""
 
+import fcntl
 import os
 import shutil
 import socket
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 TOOLS = Path(__file__).resolve().parents[2] / ".tools"
+_CLAIMS = Path(tempfile.gettempdir()) / f"labelplane-ports-{os.getuid()}"
 _STOP_SECONDS = 20.0
 
 
@@ -30,12 +33,28 @@ def find_tool(name: str) -> str:
 
 
 def free_ports(count: int) -> list[int]:
-    """Return ports of 127.0.0.1 that nobody listens on."""
+    """Return ports of 127.0.0.1 that nobody listens on; no other process of tests gets them while this one lives."""
+    found: list[int] = []
     with ExitStack() as held:
-        probes = [held.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
+        while len(found) < count:
+            probe = held.enter_context(socket.socket())
             probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+            port = probe.getsockname()[1]
+            if _is_claimed(port):
+                found.append(port)
+    return found
+
+
+def _is_claimed(port: int) -> bool:
+    """Claim a port among the processes of tests: between its choice and its use the kernel could give it to another."""
+    _CLAIMS.mkdir(exist_ok=True)
+    claim = os.open(_CLAIMS / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(claim)
+        return False
+    return True  # the lock ends with this process
 
 
 @contextmanager

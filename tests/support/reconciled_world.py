@@ -43,15 +43,16 @@ class ReconciledWorld:
         metrics = OperatorMetrics(self.registry)
         self.kube = Kube(self.api, may_write=lambda: True, count=metrics.requested)  # type: ignore[arg-type]
         self.services = JobServices(self.cache, self, token_of=lambda _: TOKEN, wake=self.woken.append)  # type: ignore[arg-type]
+        self.recorder = EventRecorder(self.kube)
         self.actor = Actor(self.kube, self.cache, self.services, PLATFORM, token_of=lambda _: TOKEN)
         self.reconciler = Reconciler(
             self.kube,
             self.cache,
-            Observer(self.cache, self.services),
+            Observer(self.kube, self.cache, self.services),
             self.actor,
             self.services,
             installation=Installation("tests", 7, is_cluster=True),
-            recorder=EventRecorder(self.kube),
+            recorder=self.recorder,
             metrics=metrics,
             now=lambda: self.now,
         )
@@ -107,6 +108,13 @@ class ReconciledWorld:
         """Return a condition of the job, empty when it has none."""
         conditions = self.job().get("status", {}).get("conditions", ())
         return next((each for each in conditions if each["type"] == kind), {})
+
+    async def recorded(self, reason: str) -> list[Object]:
+        """Return the events of a reason, once all that wait are made."""
+        async with self.recorder.running():
+            pass
+        found = [each for path, each in self.api.objects.items() if "/events/" in path]
+        return [each for each in found if each["reason"] == reason]
 
     def standing(self) -> list[str]:
         """Return kind and name of all that stands besides the job."""

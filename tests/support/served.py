@@ -1,6 +1,6 @@
 """A service of ours behind a real gRPC server on loopback, over folder stores."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,9 @@ from labelplane.operation.v1 import operation_pb2_grpc as pb_grpc
 from labelplane_core.clock import SystemClock
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import Register, ServiceParts, operation_registration
+from labelplane_core.queue import WorkQueue
 from labelplane_core.rpc import RpcServer, open_channel
+from labelplane_core.shards import Stage
 from labelplane_core.storage import FolderStore, Layout
 
 TOKEN = "token-of-the-test"
@@ -39,7 +41,13 @@ class Served:
 
 @asynccontextmanager
 async def served(
-    register: Register, folder: Path, *, owner: str = "first", is_sole_owner: bool = False, token: str = TOKEN
+    register: Register,
+    folder: Path,
+    *,
+    owner: str = "first",
+    is_sole_owner: bool = False,
+    token: str = TOKEN,
+    open_queue: Callable[[Stage], WorkQueue] | None = None,
 ) -> AsyncIterator[Served]:
     """Serve over `folder/store` and `folder/data`; several at once may share a folder."""
     for name in ("store", "data"):
@@ -48,7 +56,12 @@ async def served(
     settings = RunnerSettings(heartbeat_seconds=0.2, watch_poll_seconds=0.01, is_sole_owner=is_sole_owner)
     operations = OperationRunner(store, Layout(), clock=clock, owner=owner, settings=settings)
     parts = ServiceParts(
-        store=store, layout=Layout(), data=FolderStore(folder / "data"), operations=operations, clock=clock
+        store=store,
+        layout=Layout(),
+        data=FolderStore(folder / "data"),
+        operations=operations,
+        clock=clock,
+        open_queue=open_queue,
     )
     registrations = [*register(parts), operation_registration(parts)]
     server = RpcServer(registrations, token=TOKEN, clock=clock, registry=CollectorRegistry())

@@ -40,4 +40,6 @@
   value: {{ .Values.images.pullPolicy }}
 - name: LABELPLANE_IMAGE_PULL_SECRETS
   value: {{ join "," .Values.images.pullSecrets | quote }}
+- name: LABELPLANE_TRUSTED_PACKAGES
+  value: {{ join "," .Values.jobs.trustedPackages | quote }}
 {{- end -}}

@@ -33,6 +33,10 @@
 - apiGroups: [""]
   resources: [secrets]
   verbs: [create]
+# What keeps the pods of a job from starting: the ConfigMaps that the job names are looked up by name, and none is listed.
+- apiGroups: [""]
+  resources: [configmaps]
+  verbs: [get]
 # Why the pods of a job do not run.
 - apiGroups: [""]
   resources: [pods]

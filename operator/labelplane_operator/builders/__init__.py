@@ -8,7 +8,7 @@ from labelplane_operator.builders.children import Child, build_children
 from labelplane_operator.builders.cleanup import build_cleanup, build_cleanup_job, build_holding
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, COMPONENT_LABEL, JOB_LABEL, QUEUE_LABEL
 from labelplane_operator.builders.names import cleanup_name
-from labelplane_operator.builders.platform_settings import Images, Platform
+from labelplane_operator.builders.platform_settings import Images, Platform, Queue
 from labelplane_operator.builders.topology import service_name, workload_name
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Child",
     "Images",
     "Platform",
+    "Queue",
     "build_children",
     "build_cleanup",
     "build_cleanup_job",

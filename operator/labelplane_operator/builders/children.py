@@ -24,14 +24,16 @@ class Child:
 
     Attributes:
         manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
-        replicas: the wanted pods of a Deployment; None for other kinds.
+        replicas: the wanted pods of a Deployment; None leaves their number as it is, and is for other kinds.
     """
 
     manifest: Mapping[str, Any] = field(repr=False)
     replicas: int | None = None
 
 
-def build_children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> tuple[Child, ...]:
+def build_children(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, workers: int | None = None
+) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
 
     Args:
@@ -39,20 +41,23 @@ def build_children(job: LabelingJob, parts: frozenset[Part], platform: Platform,
         parts: the services that should be up. None is: all objects stay, no pod runs.
         platform: the installation.
         token: the job's token.
+        workers: the wanted scoring workers while that part is up; None leaves their number as it is.
 
     Raises:
         ValueError: the job has no uid.
     """
-    return tuple(_children(job, parts, platform, token=token))
+    return tuple(_children(job, parts, platform, token=token, workers=workers))
 
 
-def _children(job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str) -> Iterator[Child]:
+def _children(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, workers: int | None
+) -> Iterator[Child]:
     # What a pod needs stands before it.
     yield Child(build_service_account(job, platform))
     yield Child(build_token_secret(job, platform, token=token))
     yield Child(build_network_policy(job, platform))
     yield Child(build_disruption_budget(job, platform))
-    workloads = build_workloads(job, parts, platform)
+    workloads = build_workloads(job, parts, platform, workers=workers)
     for workload in workloads:
         if workload.has_service:
             yield Child(build_service(job, workload, platform))

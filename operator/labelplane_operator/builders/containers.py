@@ -9,7 +9,9 @@ from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connecto
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.probes import grpc_probes, metrics_probes
+from labelplane_operator.builders.queue_access import queue_mounts, queue_variables
 from labelplane_operator.builders.resources import Resources
+from labelplane_operator.builders.rule_files import rule_mounts, rule_variables
 from labelplane_operator.builders.storage import ca_mounts, storage_variables
 from labelplane_operator.builders.variables import cpu_limit, plain
 from labelplane_operator.builders.workloads import Workload
@@ -46,6 +48,7 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
             image=workload.image,
             module=workload.module,
             resources=workload.resources.changed_by(workload.override.resources),
+            more_mounts=[*(rule_mounts(job) if workload.has_rules else ()), *queue_mounts(workload, platform)],
         ),
         "env": _with_overrides(variables, workload.override.env),
         "ports": ports,
@@ -99,6 +102,7 @@ def _container(
     module: str,
     resources: Resources,
     has_token: bool = True,
+    more_mounts: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
     token = [{"name": TOKEN_VOLUME, "mountPath": _RUN_FOLDER, "readOnly": True}] if has_token else []
     return {
@@ -116,6 +120,7 @@ def _container(
             {"name": SCRATCH_VOLUME, "mountPath": _SCRATCH_FOLDER},
             *token,
             *ca_mounts(job.spec.storage),
+            *more_mounts,
         ],
         # The end of what it said is the reason that people see when it cannot start.
         "terminationMessagePolicy": "FallbackToLogsOnError",
@@ -145,6 +150,9 @@ def _service_variables(job: LabelingJob, workload: Workload, platform: Platform)
         yield plain("LISTEN", f"0.0.0.0:{platform.service_port}")
     yield plain("METRICS_PORT", str(platform.metrics_port))
     yield plain("DRAIN_GRACE_SECONDS", str(workload.drain_seconds))
+    yield from queue_variables(job, workload, platform)
+    if workload.has_rules:
+        yield from rule_variables(job, platform)
 
 
 def _with_overrides(variables: Sequence[dict[str, Any]], overrides: Sequence[EnvVar]) -> list[dict[str, Any]]:

@@ -18,8 +18,10 @@ _SCORING_WORKER: Final = Resources(requests={"cpu": "1", "memory": "1Gi"}, limit
 _DISTILLATION: Final = Resources(requests={"cpu": "2", "memory": "4Gi"}, limits={"cpu": "4", "memory": "16Gi"})
 
 
-def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> tuple[Workload, ...]:
-    """Return the workloads of all parts, those that are not wanted without a pod."""
+def distributed_workloads(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, workers: int | None = None
+) -> tuple[Workload, ...]:
+    """Return the workloads of all parts, those that are not wanted without a pod; None leaves the workers there are."""
     images, overrides = platform.images, job.spec.pod_overrides
     return (
         Workload(
@@ -31,6 +33,7 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             override=overrides.aggregation or NO_OVERRIDE,
             replicas=int(Part.AGGREGATION in parts),
             has_connector=has_connector(job),
+            has_rules=True,
         ),
         Workload(
             name=part_name(job, Part.SCORING),
@@ -40,6 +43,7 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             resources=_SCORING,
             override=overrides.scoring or NO_OVERRIDE,
             replicas=int(Part.SCORING in parts),
+            takes_shards=True,
         ),
         Workload(
             name=part_name(job, Part.SCORING_WORKER),
@@ -48,11 +52,9 @@ def distributed_workloads(job: LabelingJob, parts: frozenset[Part], platform: Pl
             module="labelplane_scoring.worker",
             resources=_SCORING_WORKER,
             override=overrides.scoring_worker or NO_OVERRIDE,
-            # What Score begins with; from there the depth of the queue decides.
-            replicas=max(1, job.spec.scaling.min_replicas)
-            if platform.has_queue and Part.SCORING_WORKER in parts
-            else 0,
+            replicas=workers if platform.queue is not None and Part.SCORING_WORKER in parts else 0,
             has_service=False,
+            takes_shards=True,
             is_single=False,
             # A shard is sized for 5 to 20 s.
             drain_seconds=60,

@@ -54,8 +54,8 @@ def _egress(job: LabelingJob, platform: Platform) -> Iterator[dict[str, Any]]:
     yield {"ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]}
     yield {"to": [{"podSelector": _own_pods(job)}], "ports": [_tcp(platform.service_port)]}
     yield from _to_storage(job.spec.storage)
-    if platform.has_queue and is_distributed(job):
-        yield {"ports": [_tcp(platform.queue_port)]}
+    if platform.queue is not None and is_distributed(job):
+        yield {"ports": [_tcp(port) for port in platform.queue.ports]}
 
 
 def _to_storage(storage: Storage) -> Iterator[dict[str, Any]]:

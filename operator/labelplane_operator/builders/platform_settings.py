@@ -1,8 +1,11 @@
 """What an installation of labelplane is: images, ports, and where its own pods run."""
 
 from dataclasses import dataclass
+from urllib.parse import urlsplit
 
-__all__ = ["Images", "Platform"]
+__all__ = ["Images", "Platform", "Queue"]
+
+_NATS_PORT = 4222
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,27 @@ class Images:
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """NATS, as the pods of jobs reach it.
+
+    Attributes:
+        servers: addresses with commas between, `nats://` or `tls://`.
+        credentials_secret: the Secret in each job's namespace with `user` and `password`, `ca.crt`, and `tls.crt` with
+            `tls.key`, as far as NATS asks for them; empty for none.
+        replicas: how many servers of NATS keep a shard.
+    """
+
+    servers: str
+    credentials_secret: str = ""
+    replicas: int = 1
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The ports of the servers."""
+        return tuple(sorted({urlsplit(each.strip()).port or _NATS_PORT for each in self.servers.split(",")}))
+
+
+@dataclass(frozen=True, slots=True)
 class Platform:
     """An installation, as far as a job's objects depend on it.
 
@@ -33,8 +57,7 @@ class Platform:
             allows pods with their labels in every namespace.
         service_port: of gRPC.
         metrics_port: of /metrics.
-        has_queue: whether NATS is there. Without it a service works its own shards, and no scoring worker runs.
-        queue_port: of NATS.
+        queue: NATS. Without it a service works its own shards, and no scoring worker runs.
     """
 
     images: Images
@@ -42,5 +65,5 @@ class Platform:
     namespace: str = ""
     service_port: int = 50051
     metrics_port: int = 9090
-    has_queue: bool = False
-    queue_port: int = 4222
+    queue: Queue | None = None
+    trusted_packages: tuple[str, ...] = ()

@@ -14,6 +14,8 @@ from labelplane_operator.builders.containers import (
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, labels, queue_labels
 from labelplane_operator.builders.names import job_name, token_secret_name
 from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.queue_access import queue_volumes
+from labelplane_operator.builders.rule_files import rule_volumes
 from labelplane_operator.builders.storage import ca_volumes
 from labelplane_operator.builders.workloads import Workload
 
@@ -43,6 +45,8 @@ def pod_template(job: LabelingJob, workload: Workload, platform: Platform) -> di
                 _SCRATCH,
                 {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
                 *ca_volumes(job.spec.storage),
+                *queue_volumes(workload, platform),
+                *(rule_volumes(job) if workload.has_rules else ()),
             ],
         ),
     }

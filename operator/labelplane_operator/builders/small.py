@@ -27,5 +27,6 @@ def small_workloads(job: LabelingJob, parts: frozenset[Part], platform: Platform
         override=job.spec.pod_overrides.small or NO_OVERRIDE,
         replicas=1 if parts else 0,
         has_connector=has_connector(job),
+        has_rules=True,
     )
     return (workload,)

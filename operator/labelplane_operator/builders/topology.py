@@ -32,10 +32,13 @@ def is_distributed(job: LabelingJob) -> bool:
     return job.status.profile is Profile.DISTRIBUTED
 
 
-def build_workloads(job: LabelingJob, parts: frozenset[Part], platform: Platform) -> tuple[Workload, ...]:
+def build_workloads(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, workers: int | None = None
+) -> tuple[Workload, ...]:
     """Return the Deployments that the job has in its topology."""
-    build = distributed_workloads if is_distributed(job) else small_workloads
-    return build(job, parts, platform)
+    if is_distributed(job):
+        return distributed_workloads(job, parts, platform, workers=workers)
+    return small_workloads(job, parts, platform)
 
 
 def service_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:

@@ -21,9 +21,11 @@ class Workload:
         module: the Python module that its container runs.
         resources: its container's by default.
         override: what the job changes in its pods.
-        replicas: how many pods should run now.
+        replicas: how many pods should run now; None leaves their number as it is.
         has_service: whether it is called by gRPC.
         has_connector: whether the connector of the job's humans runs beside it.
+        has_rules: whether stage Vote runs in it, and with it the job's rules.
+        takes_shards: whether it puts shards on the queue, or takes them.
         is_single: whether two pods of it would work against each other, so that an old one goes before a new one comes.
         drain_seconds: what a pod is given to finish or hand back its work when it is stopped.
     """
@@ -34,8 +36,10 @@ class Workload:
     module: str
     resources: Resources
     override: PodOverride
-    replicas: int
+    replicas: int | None
     has_service: bool = True
     has_connector: bool = False
+    has_rules: bool = False
+    takes_shards: bool = False
     is_single: bool = True
     drain_seconds: int = 30

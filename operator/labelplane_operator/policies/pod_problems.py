@@ -66,18 +66,14 @@ def _missing(pods: Sequence[PodView]) -> Iterator[Problem]:
     for pod, container in _containers(pods):
         if container.waiting_reason in _CONFIG_REASONS:
             where = f"container {container.name} of pod {pod.name} cannot be made"
-            yield _of_config(container.waiting_message, where=where, otherwise=Reason.INVALID_POD_CONFIG)
-    for pod in pods:
-        if pod.mount_failure:
-            where = f"pod {pod.name} cannot mount a volume"
-            yield _of_config(pod.mount_failure, where=where, otherwise=Reason.MOUNT_FAILED)
+            yield _of_config(container.waiting_message, where=where)
 
 
-def _of_config(text: str, *, where: str, otherwise: Reason) -> Problem:
+def _of_config(text: str, *, where: str) -> Problem:
     """Return the problem of a Secret or ConfigMap that a text names, else one that quotes the text."""
     found = _MISSING.search(text) or _MISSING_KEY.search(text)
     if found is None:
-        return Problem(otherwise, f"{where}: {_quoted(text)}: see kubectl describe pod")
+        return Problem(Reason.INVALID_POD_CONFIG, f"{where}: {_quoted(text)}: see kubectl describe pod")
     is_secret = found["kind"].lower() == "secret"
     reason, kind = (Reason.MISSING_SECRET, "Secret") if is_secret else (Reason.MISSING_CONFIG_MAP, "ConfigMap")
     key = found.groupdict().get("key")

@@ -2,7 +2,7 @@
 
 from labelplane_core.operations.context import OperationContext
 from labelplane_core.operations.record import Failure, Invocation, OperationRecord, OperationState, Outcome, Progress
-from labelplane_core.operations.runner import Body, OperationRunner, RunnerSettings
+from labelplane_core.operations.runner import Body, OperationRunner, RunnerSettings, request_digest
 
 __all__ = [
     "Body",
@@ -15,4 +15,5 @@ __all__ = [
     "Outcome",
     "Progress",
     "RunnerSettings",
+    "request_digest",
 ]

@@ -29,7 +29,7 @@ from labelplane_core.operations.context import OperationContext
 from labelplane_core.operations.record import Failure, Invocation, OperationRecord, Outcome
 from labelplane_core.storage import Layout, ObjectStore
 
-__all__ = ["Body", "OperationRunner", "RunnerSettings"]
+__all__ = ["Body", "OperationRunner", "RunnerSettings", "request_digest"]
 
 Body = Callable[[OperationContext], Awaitable[Outcome]]
 
@@ -108,7 +108,7 @@ class OperationRunner:
         if self._is_draining:
             raise Draining("this process shuts down: start the operation on another one")
         async with self._locks.setdefault(invocation.request_id, asyncio.Lock()):
-            digest = _request_digest(request)
+            digest = request_digest(request)
             held = await self._create_or_read(invocation, stage=stage, request=request, digest=digest)
             _refuse_stale_epoch(invocation, held.record)
             if held.record.request_digest != digest:
@@ -358,7 +358,7 @@ def _refuse_stale_epoch(invocation: Invocation, record: OperationRecord) -> None
         )
 
 
-def _request_digest(request: Message) -> str:
+def request_digest(request: Message) -> str:
     """Return a digest of all that shapes the result, and so not of who asks."""
     copy = type(request)()
     copy.CopyFrom(request)

@@ -59,9 +59,11 @@ class QueueLimits:
 class WorkQueue(Protocol):
     """Shards to be done, each delivered at least once until it is acknowledged.
 
+    What becomes of a shard whose last lease has run out may only show when somebody next asks for a shard.
+
     `release` and `fail` of a lease that is not held any more change nothing and raise nothing: whoever lost a lease has
     nothing to tell. An `ack` of one may count or not; the parts are there either way. Methods raise `QueueUnavailable`
-    when a server cannot be reached.
+    when a server cannot be reached, which may have heard them all the same, and `QueueRefused` when it forbids them.
     """
 
     async def put(self, shard: Shard) -> None:
@@ -81,7 +83,7 @@ class WorkQueue(Protocol):
         ...
 
     async def release(self, lease: Lease) -> None:
-        """Give the shard back undone, to be leased at once by another; this counts against nobody."""
+        """Give the shard back undone, to be leased by whoever is free; this counts against nobody."""
         ...
 
     async def fail(self, lease: Lease, cause: str) -> None:

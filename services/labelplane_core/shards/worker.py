@@ -57,6 +57,7 @@ async def work(
     grace_seconds: float = 25.0,
     wait_seconds: float = 1.0,
     until_empty: bool = False,
+    overlap: int = 1,
 ) -> WorkReport:
     """Work shards off `queue` until `stop` is set, and return what was done.
 
@@ -64,12 +65,16 @@ async def work(
     done again. The lease is extended every `heartbeat_seconds` (a third of the queue's lease or less) and the work on
     it is cancelled once it is lost. After `stop` no shard is leased; the one in hand is finished within
     `grace_seconds` or given back, so the call returns within that and `wait_seconds`, which must be above 0. With
-    `until_empty` it also returns once nothing waits and nothing is leased.
+    `until_empty` it also returns once nothing waits and nothing is leased. Up to `overlap` blocks of the shard are in
+    hand at the same time, so that one may be fetched and another written while a third is worked on; the handler says
+    what may run at once, and `overlap` bounds the memory.
 
     Raises:
         OperationError: The handler found that its operation is fenced, cancelled or over; the shard was given back.
     """
-    worker = _Worker(queue, handler, stop=stop, heartbeat_seconds=heartbeat_seconds, grace_seconds=grace_seconds)
+    worker = _Worker(
+        queue, handler, stop=stop, heartbeat_seconds=heartbeat_seconds, grace_seconds=grace_seconds, overlap=overlap
+    )
     while not stop.is_set():
         try:
             lease = await queue.lease(0.0 if until_empty else wait_seconds)
@@ -98,6 +103,7 @@ class _Worker:
         stop: asyncio.Event,
         heartbeat_seconds: float,
         grace_seconds: float,
+        overlap: int,
     ) -> None:
         self.report = WorkReport()
         self._queue = queue
@@ -105,6 +111,7 @@ class _Worker:
         self._stop = stop
         self._heartbeat_seconds = heartbeat_seconds
         self._grace_seconds = grace_seconds
+        self._overlap = overlap
         self._pause_seconds = _FIRST_PAUSE_SECONDS
 
     async def work_shard(self, lease: Lease) -> None:
@@ -135,12 +142,22 @@ class _Worker:
         self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
     async def _do_blocks(self, shard: Shard) -> None:
-        for block in shard.blocks:
-            if await self._handler.has_part(shard, block):
-                self.report.blocks_skipped += 1
-            else:
-                await self._handler.process(shard, block)
-                self.report.blocks_done += 1
+        """Do a shard's blocks in their order, so many at once as may be; the first error ends the others."""
+        in_hand = asyncio.Semaphore(self._overlap)
+        try:
+            async with asyncio.TaskGroup() as group:
+                for block in shard.blocks:
+                    await in_hand.acquire()
+                    group.create_task(self._do_block(shard, block)).add_done_callback(lambda _: in_hand.release())
+        except BaseExceptionGroup as errors:
+            raise errors.exceptions[0] from None
+
+    async def _do_block(self, shard: Shard, block: int) -> None:
+        if await self._handler.has_part(shard, block):
+            self.report.blocks_skipped += 1
+        else:
+            await self._handler.process(shard, block)
+            self.report.blocks_done += 1
 
     async def _keep(self, lease: Lease) -> None:
         """Extend the lease for ever; return when it is lost."""

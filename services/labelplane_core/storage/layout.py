@@ -75,6 +75,10 @@ class Layout:
         """The folder of every source's votes."""
         return self._key("votes")
 
+    def rule_files(self, digest: str) -> str:
+        """Return the key of the files of rules that a Vote has read, by the digest of what they said."""
+        return self._key("rules", f"{_segment(digest)}.json")
+
     # Review: owned by the aggregation service.
 
     @property

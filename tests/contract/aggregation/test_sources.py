@@ -130,6 +130,102 @@ async def test_a_changed_rule_votes_anew_and_a_removed_one_counts_no_more(world:
     assert source_parts(world, third.results["votes"]) == source_parts(world, first.results["votes"])
 
 
+TEAM = pb.Rule(name="team", file=pb.RuleFile(config_map="team", key="rules.yaml"))
+TEAM_FILE = """\
+rules:
+  - { name: dogs, label: dog, keywords: { any: [dog] }, priority: 1 }
+  - { name: birds, label: dog, expression: "item.text.contains('bird') && item.meta.page > 1" }
+knowledgeBases:
+  - { name: sounds, gazetteer: { uri: terms.csv } }
+"""
+
+
+async def test_a_file_of_rules_votes_as_its_rules_in_the_request_do(world: World) -> None:
+    service = await prepared(world)
+    told = await voted(service)
+    world.write_rules("team", TEAM_FILE)
+
+    read = await voted(service, 1, rules=[CAT, TEAM], knowledge_bases=[])
+
+    assert source_parts(world, read.results["votes"]) == source_parts(world, told.results["votes"])
+    assert read.figures["source_votes"] == told.figures["source_votes"]
+    assert "rule_files" not in told.results
+
+
+async def test_a_file_that_changes_counts_from_the_next_vote_and_is_kept_as_it_was(world: World) -> None:
+    service = await prepared(world)
+    world.write_rules("team", TEAM_FILE)
+    first = await voted(service, rules=[TEAM], knowledge_bases=[])
+    world.write_rules("team", TEAM_FILE.replace("any: [dog]", "any: [cat]"))
+
+    second = await voted(service, 1, first.results["votes"], rules=[TEAM], knowledge_bases=[])
+    world.write_rules("team", TEAM_FILE)
+    third = await voted(service, 2, second.results["votes"], rules=[TEAM], knowledge_bases=[])
+
+    dogs = [row[0] for row in await rows_of(service, second.results["votes"]) if row[1] == "dogs"]
+    assert dogs == ["a", "c", "g"]
+    assert source_parts(world, third.results["votes"]) == source_parts(world, first.results["votes"])
+    kept = [read_json(world.out / each.results["rule_files"])["files"] for each in (first, second, third)]
+    assert kept[0] == kept[2] == [{"config_map": "team", "key": "rules.yaml", "text": TEAM_FILE}]
+    assert "any: [cat]" in kept[1][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("text", "want_reason", "want"),
+    [
+        pytest.param(
+            "rules:\n  - { name: r, label: dog, regexp: a }\n",
+            "BadRuleFile",
+            "ConfigMap team, rules.yaml:2:36: rules[0].regexp: unknown field: did you mean regex?",
+            id="a misspelt field",
+        ),
+        pytest.param(
+            "rules:\n  - { name: r, label: bird, regex: a }\n",
+            "BadRule",
+            "ConfigMap team, rules.yaml:2:23: rule 'r': label: 'bird' is no class of the task: take one of cat, dog",
+            id="an unknown class",
+        ),
+        pytest.param(
+            "rules:\n  - { name: cats, label: cat, regex: a }\n",
+            "BadRule",
+            "ConfigMap team, rules.yaml:2:13: rule 'cats': name: two rules have this name: rename one",
+            id="a name that the job has, too",
+        ),
+        pytest.param(
+            "rules:\n" + "".join(f"  - {{ name: r{n}, label: cat, regex: a }}\n" for n in range(200)),
+            "BadRuleFile",
+            "ConfigMap team, rules.yaml: with it the job has 201 rules: 200 are the most",
+            id="too many rules",
+        ),
+        pytest.param("a: [", "BadRuleFile", "ConfigMap team, rules.yaml:1: is no YAML", id="no YAML"),
+    ],
+)
+async def test_a_file_that_cannot_be_taken_ends_the_stage_with_its_line(
+    world: World, text: str, want_reason: str, want: str
+) -> None:
+    service = await prepared(world)
+    world.write_rules("team", text)
+
+    error = await service.fail("StartVote", vote_stage(0, **(ALL | {"rules": [CAT, TEAM]})))
+
+    assert (error.reason, error.retryable) == (want_reason, False)
+    assert error.message.startswith(want)
+
+
+async def test_a_file_that_is_not_there_yet_is_worth_another_try(world: World) -> None:
+    service = await prepared(world)
+
+    error = await service.fail("StartVote", vote_stage(0, **(ALL | {"rules": [TEAM]})))
+    world.write_rules("team", TEAM_FILE)
+    operation = await service.run(
+        "StartVote", vote_stage(0, attempt=2, **(ALL | {"rules": [TEAM], "knowledge_bases": []}))
+    )
+
+    assert (error.reason, error.retryable) == ("MissingRuleFile", True)
+    assert error.message.startswith("ConfigMap team, rules.yaml: cannot be read (No such file or directory): see that")
+    assert operation.figures["source_votes"] > 0
+
+
 async def test_changed_terms_vote_anew(world: World) -> None:
     service = await prepared(world)
     first = await voted(service)

@@ -9,7 +9,7 @@ import pytest
 from api_server import ApiError, ApiServer
 from chart_cluster import ELSEWHERE, WATCHED, Installed
 from chart_values import VALUES
-from cluster_jobs import in_bucket
+from cluster_jobs import in_bucket, with_rules
 from cluster_objects import ClusterObjects
 from helm import NAMESPACE, Chart
 from operator_process import OperatorProcess, operator_process
@@ -138,10 +138,11 @@ def test_the_operator_runs_on_the_rights_of_the_chart(
         f"/apis/networking.k8s.io/v1/{base}/networkpolicies/{name}",
     ]
     with _run(server, release, tmp_path) as operator:
-        manifest = in_bucket().named(name, namespace=namespace).having("metadata.uid", None).as_manifest()
+        manifest = with_rules().named(name, namespace=namespace).having("metadata.uid", None).as_manifest()
         server.apply(job, manifest, manager="kubectl")
         _await(lambda: all(_is_there(server, each) for each in children), operator)
         _await(lambda: server.get(deployment)["spec"]["replicas"] == 1, operator)
+        wait_for(server, namespace, name, lambda job: "MissingConfigMap" in str(job.get("status")), seconds=60)
 
         server.delete(children[1])
         _await(lambda: _is_there(server, children[1]), operator)

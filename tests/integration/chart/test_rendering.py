@@ -188,6 +188,7 @@ def test_the_operator_is_told_what_the_values_say(full: Objects) -> None:
         "LABELPLANE_LOG_LEVEL": "DEBUG",
         "LABELPLANE_IMAGE_PULL_POLICY": "Always",
         "LABELPLANE_IMAGE_PULL_SECRETS": "pull,pull-too",
+        "LABELPLANE_TRUSTED_PACKAGES": "house_rules,team",
         "HTTPS_PROXY": "http://proxy.example.com:3128",
     }
 

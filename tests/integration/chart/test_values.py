@@ -45,6 +45,9 @@ def test_the_linter_has_nothing_to_say(chart: Chart, values: dict[str, Any]) -> 
         ),
         pytest.param({"fullnameOverride": "North"}, "at '/fullnameOverride'", id="a name in capitals"),
         pytest.param({"images": {"tag": "a:b"}}, "at '/images/tag'", id="a tag with a colon"),
+        pytest.param(
+            {"jobs": {"trustedPackages": ["a.b"]}}, "does not match pattern", id="a module as a trusted package"
+        ),
         pytest.param({"images": {"pullSecrets": [{"name": "x"}]}}, "want string", id="a pull secret as an object"),
         pytest.param(
             {"resources": {"limits": {"memory": "1 GB"}}}, "at '/resources/limits/memory'", id="a quantity that is none"

@@ -148,6 +148,51 @@ async def test_a_service_account_of_somebody_else_is_left_alone(
     assert api_server.get(f"{path}/digits") == theirs
 
 
+POLICY = "apis/networking.k8s.io/v1/namespaces/{}/networkpolicies"
+BUDGET = "apis/policy/v1/namespaces/{}/poddisruptionbudgets"
+SERVICE = "api/v1/namespaces/{}/services"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "spec"),
+    [
+        pytest.param(POLICY, "NetworkPolicy", {}, id="a policy that says nothing"),
+        pytest.param(POLICY, "NetworkPolicy", {"policyTypes": ["Ingress", "Egress"]}, id="a policy of the same types"),
+        pytest.param(BUDGET, "PodDisruptionBudget", {}, id="a budget that says nothing"),
+        pytest.param(BUDGET, "PodDisruptionBudget", {"maxUnavailable": 1}, id="a budget of the same bound"),
+        pytest.param(SERVICE, "Service", {"clusterIP": "None"}, id="a service without pods"),
+    ],
+)
+async def test_an_object_of_somebody_else_is_left_alone_though_no_field_differs(
+    api_server: ApiServer, path: str, kind: str, spec: dict[str, Any], request: Any
+) -> None:
+    namespace = api_server.make_namespace(f"bare-{request.node.callspec.id.replace(' ', '-')}")
+    where = f"/{path.format(namespace)}/digits"
+    group = path.partition("/namespaces")[0].removeprefix("apis/").removeprefix("api/")
+    metadata = {"name": "digits", "namespace": namespace}
+    api_server.apply(where, {"apiVersion": group, "kind": kind, "metadata": metadata, "spec": spec}, manager="theirs")
+    theirs = api_server.get(where)
+    async with _leader(api_server) as leader:
+        with pytest.raises(NameTaken, match=f"{kind} digits exists and is not this job's"):
+            await leader.act(_in_namespace(CASES["small"], namespace))
+
+    assert api_server.get(where) == theirs
+
+
+async def test_a_new_job_costs_seven_requests_before_its_status(api_server: ApiServer) -> None:
+    here = _in_namespace(CASES["small"], api_server.make_namespace("counted"))
+    async with _leader(api_server) as leader:
+        assert await leader.act(here) == [
+            ("apply", "serviceaccounts", 201),
+            ("create", "secrets", 201),
+            ("apply", "networkpolicies", 201),
+            ("apply", "poddisruptionbudgets", 201),
+            ("apply", "services", 201),
+            ("apply", "deployments", 201),
+            ("apply", "deployments", 200),
+        ]
+
+
 async def test_own_objects_that_no_watch_has_shown_yet_are_found(api_server: ApiServer) -> None:
     here = _in_namespace(CASES["small"], api_server.make_namespace("unseen"))
     async with _leader(api_server) as first:

@@ -13,10 +13,11 @@ from played_services import played_services
 from points_on_cluster import is_true, jobs_path, point_job, wait_for
 from s3_server import S3Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
-
 FAULTS = int(os.environ.get("LABELPLANE_FAULTS", "2000"))
 """How many events and requests go wrong; `make soak` has 10,000."""
+
+pytestmark = [pytest.mark.longest, pytest.mark.timeout(1200 if FAULTS <= 2000 else 0)]
+
 JOBS_AT_ONCE = 40
 _TIMES = frozenset({"startedAt", "finishedAt", "lastTransitionTime", "activeSeconds", "activeSince"})
 

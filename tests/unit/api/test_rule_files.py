@@ -101,6 +101,22 @@ def test_rules_of_a_config_map_take_the_place_that_names_it() -> None:
     assert found.rule_origins["a"].place("regex").startswith("job.yaml:")
 
 
+def test_knowledge_bases_of_a_config_map_join_those_of_the_job() -> None:
+    terms = "    knowledgeBases: [{ name: nouns, gazetteer: { uri: t.csv } }]\n    rules:"
+    text = job_file("[{ name: all, configMap: { name: team } }]", CONFIG_MAP.replace("    rules:", terms))
+
+    found = parse_manifests(text, source="job.yaml")
+
+    assert [base.name for base in found.job.spec.sources.knowledge_bases] == ["nouns"]
+    assert found.rule_origins["nouns"].place("gazetteer.uri") == "job.yaml: ConfigMap team, rules.yaml:1:51"
+    twice = CONFIG_MAP.replace("    rules:", terms.replace("nouns", "cats"))
+    with pytest.raises(JobFileError, match='a rule "cats" is listed twice: rename one'):
+        parse_manifests(
+            job_file('[{ name: cats, label: "1", regex: a }, { name: all, configMap: { name: team } }]', twice),
+            source="job.yaml",
+        )
+
+
 @pytest.mark.parametrize(
     ("rules", "config_maps", "want"),
     [
@@ -121,15 +137,6 @@ def test_rules_of_a_config_map_take_the_place_that_names_it() -> None:
             '[{ name: cats, label: "1", regex: a }, { name: all, configMap: { name: team } }]',
             (CONFIG_MAP,),
             'spec.sources.rules[1]: a rule "cats" is listed twice: rename one',
-        ),
-        (
-            "[{ name: all, configMap: { name: team } }]",
-            (
-                CONFIG_MAP.replace(
-                    "    rules:", "    knowledgeBases: [{ name: k, gazetteer: { uri: t.csv } }]\n    rules:"
-                ),
-            ),
-            "spec.sources.rules[0].configMap: holds knowledgeBases: move them to spec.sources.knowledgeBases",
         ),
     ],
 )

@@ -4,7 +4,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import NotSupportedError, check_supported, unsupported
-from labelplane_api.support import UNBUILT, Unbuilt
+from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unsupported_on_clusters
 
 JOB = make_job()
 HUMANS = "spec.sources.humans"
@@ -143,10 +143,16 @@ def test_what_is_not_built_is_refused_by_name(job: JobBuilder, want_field: str) 
     assert str(caught.value) == f"not supported yet: {want_field}"
 
 
+def test_a_config_map_of_rules_is_built_on_clusters() -> None:
+    rules = [{"name": "all", "configMap": {"name": "team"}}]
+
+    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build()) == ()
+
+
 def test_every_row_of_the_table_is_tried() -> None:
     tried = [str(row.values[1]) for row in NOT_BUILT]
 
-    assert [row.path for row in UNBUILT if not any(_plain(field).startswith(row.path) for field in tried)] == []
+    assert [row.path for row in ON_ONE_MACHINE if not any(_plain(field).startswith(row.path) for field in tried)] == []
 
 
 def _plain(field: str) -> str:

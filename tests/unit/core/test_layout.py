@@ -21,6 +21,7 @@ from labelplane_core.storage import Layout
         pytest.param(lambda at: at.index_errors, "dataset/errors.parquet", id="item errors"),
         pytest.param(lambda at: at.votes("rules", 12), "votes/rules/00000012.parquet", id="votes"),
         pytest.param(lambda at: at.votes_folder("rules"), "votes/rules", id="a source's votes"),
+        pytest.param(lambda at: at.rule_files("ab12"), "rules/ab12.json", id="files of rules"),
         pytest.param(lambda at: at.all_votes, "votes", id="all votes"),
         pytest.param(lambda at: at.review, "review", id="review"),
         pytest.param(lambda at: at.review_tasks(3, 1), "review/tasks/0003-1.parquet", id="tasks"),

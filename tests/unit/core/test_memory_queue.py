@@ -2,7 +2,7 @@ import asyncio
 
 import pytest
 from fake_clock import FakeClock
-from queue_conformance import LIMITS, QueueConformance, leased, make_shard
+from queue_conformance import LIMITS, PassTime, QueueConformance, leased, make_shard
 
 from labelplane_core.clock import SystemClock
 from labelplane_core.queue import MemoryQueue, QueueLimits, WorkQueue
@@ -12,6 +12,13 @@ class TestMemoryQueue(QueueConformance):
     @pytest.fixture
     def clock(self) -> FakeClock:
         return FakeClock()
+
+    @pytest.fixture
+    def pass_time(self, clock: FakeClock) -> PassTime:
+        async def passing(seconds: float) -> None:
+            clock.advance(seconds)
+
+        return passing
 
     @pytest.fixture
     def queue(self, clock: FakeClock) -> WorkQueue:

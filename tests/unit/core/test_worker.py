@@ -56,6 +56,46 @@ async def test_every_block_gets_its_part_and_the_queue_is_empty(queue: MemoryQue
     assert await queue.depth() == Depth(0, 0)
 
 
+async def test_as_many_blocks_of_a_shard_are_in_hand_as_may_be_and_no_more(queue: MemoryQueue) -> None:
+    in_hand, most = 0, 0
+    both = asyncio.Event()
+
+    async def count(block: int) -> None:
+        nonlocal in_hand, most
+        in_hand += 1
+        most = max(most, in_hand)
+        if in_hand == 2:
+            both.set()
+        await both.wait()
+        await asyncio.sleep(0)
+        in_hand -= 1
+
+    handler = PartStore(count)
+    await queue.put(make_shard(0, 6))
+
+    report = await run(queue, handler, overlap=2)
+
+    assert most == 2
+    assert handler.parts == set(range(7))
+    assert report == WorkReport(shards_done=1, blocks_done=7)
+
+
+async def test_error_in_one_of_several_blocks_in_hand_ends_the_others(queue: MemoryQueue) -> None:
+    async def fail_on_one(block: int) -> None:
+        if block == 1:
+            raise BadTable("part 1 is damaged")
+        await asyncio.Event().wait()
+
+    handler = PartStore(fail_on_one)
+    await queue.put(make_shard(0, 6))
+
+    report = await run(queue, handler, overlap=2)
+
+    assert handler.parts == set()
+    assert report.shards_failed == LIMITS.max_failures
+    assert [letter.cause for letter in await queue.dead_letters()] == ["BadTable: part 1 is damaged"]
+
+
 async def test_block_whose_part_is_there_is_not_done_again_but_acknowledged(queue: MemoryQueue) -> None:
     handler = PartStore()
     handler.parts |= {0, 1, 3}

@@ -156,10 +156,26 @@ async def test_an_object_that_somebody_makes_in_the_same_moment_is_no_casualty(w
 
 async def test_own_objects_that_no_watch_has_shown_are_found(world: ReconciledWorld) -> None:
     await _act(world)
+    before = {path: dict(each) for path, each in world.api.objects.items()}
     blind = ReconciledWorld(api=world.api)
     calls = await _act(blind)
 
-    assert [call for call in calls if call.startswith(("patch", "delete"))] == []
+    assert world.api.objects == before
+    assert [call for call in calls if call.startswith("delete")] == []
+    assert await _act(blind) == []
+
+
+async def test_a_first_write_is_refused_by_what_stands_there_and_costs_no_lookup(world: ReconciledWorld) -> None:
+    job = world.builder.build()
+    await world.actor.act(job, Plan(job.status, parts=ALL_PARTS))
+
+    made = [
+        each for each in world.api.requests if each.method == "patch" and each.words["field_manager"] == "labelplane"
+    ]
+    assert [(each.body["metadata"]["resourceVersion"], each.words["force_conflicts"]) for each in made] == [
+        ("1", False)
+    ] * 5
+    assert [each.path for each in world.api.requests if each.method == "get"] == []
 
 
 async def test_what_a_job_of_the_same_name_has_left_goes_first(world: ReconciledWorld) -> None:

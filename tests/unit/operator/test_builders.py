@@ -180,7 +180,7 @@ def test_a_suspended_job_keeps_every_object(case: ClusterJob) -> None:
 def test_without_a_queue_no_worker_runs_and_none_is_reached() -> None:
     job = CASES["distributed-while-it-scores"].build()
 
-    children = build_children(job, ALL_PARTS, replace(PLATFORM, has_queue=False), token=TOKEN)
+    children = build_children(job, ALL_PARTS, replace(PLATFORM, queue=None), token=TOKEN, workers=2)
 
     wanted = {child.manifest["metadata"]["name"]: child.replicas for child in children if child.replicas is not None}
     assert wanted == {
@@ -190,15 +190,36 @@ def test_without_a_queue_no_worker_runs_and_none_is_reached() -> None:
         "digits-distillation": 1,
     }
     (policy,) = of_kind(children, "NetworkPolicy")
-    assert PLATFORM.queue_port not in [
-        port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())
-    ]
+    assert 4222 not in [port["port"] for rule in policy["spec"]["egress"] for port in rule.get("ports", ())]
+    names = [each["name"] for spec in pod_specs(children) for box in spec["containers"] for each in box["env"]]
+    assert not [name for name in names if name.startswith("LABELPLANE_QUEUE_")]
 
 
-def test_scoring_begins_with_the_least_workers() -> None:
-    case = ClusterJob(in_bucket().with_scaling(min_replicas=3), ALL_PARTS, Profile.DISTRIBUTED)
+@pytest.mark.parametrize("workers", [None, 0, 3])
+def test_workers_are_as_many_as_the_queue_wants_while_items_are_scored_and_none_otherwise(workers: int | None) -> None:
+    scoring = ClusterJob(in_bucket(), ALL_PARTS, Profile.DISTRIBUTED, workers)
+    training = ClusterJob(in_bucket(), ALL_PARTS - {Part.SCORING_WORKER}, Profile.DISTRIBUTED, workers)
 
-    assert replicas(case)["digits-scoring-worker"] == 3
+    wanted = {child.manifest["metadata"]["name"]: child.replicas for child in scoring.children()}
+    assert wanted["digits-scoring-worker"] == workers
+    assert replicas(training)["digits-scoring-worker"] == 0
+
+
+def test_those_who_put_and_take_shards_know_the_queue_and_the_others_do_not() -> None:
+    children = CASES["distributed-while-it-scores"].children()
+
+    told = {}
+    for each in of_kind(children, "Deployment"):
+        (box, *_), volumes = (each["spec"]["template"]["spec"][name] for name in ("containers", "volumes"))
+        variables = {each["name"]: each.get("value") for each in box["env"]}
+        secrets = [volume["secret"]["secretName"] for volume in volumes if "secret" in volume]
+        told[each["metadata"]["name"]] = (variables.get("LABELPLANE_QUEUE_NAMESPACE"), "queue" in secrets)
+    assert told == {
+        "digits-aggregation": (None, False),
+        "digits-scoring": ("team-a", True),
+        "digits-scoring-worker": ("team-a", True),
+        "digits-distillation": (None, False),
+    }
 
 
 @pytest.mark.parametrize(
@@ -640,3 +661,68 @@ def test_the_job_that_removes_waits_in_the_queue_as_all_that_runs() -> None:
 
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
     assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
+
+
+# -- rules ------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("case", "voting"), [("small-with-rules", "small"), ("distributed-with-rules", "aggregation")])
+def test_files_of_rules_are_mounted_where_stage_vote_runs_and_nowhere_else(case: str, voting: str) -> None:
+    children = CASES[case].children()
+
+    mounts = {
+        each["name"]: [mount for mount in each["volumeMounts"] if mount["name"] == "rules"]
+        for spec in pod_specs(children)
+        for each in spec["containers"]
+    }
+    assert mounts.pop(voting) == [{"name": "rules", "mountPath": "/etc/labelplane/rules", "readOnly": True}]
+    assert not any(mounts.values())
+    assert [volume for spec in pod_specs(children) for volume in spec["volumes"] if volume["name"] == "rules"] == [
+        {
+            "name": "rules",
+            "projected": {
+                "sources": [
+                    {
+                        "configMap": {
+                            "name": "team-rules",
+                            "items": [
+                                {"key": "rules.yaml", "path": "team-rules/rules.yaml"},
+                                {"key": "more.yaml", "path": "team-rules/more.yaml"},
+                            ],
+                        }
+                    },
+                    {
+                        "configMap": {
+                            "name": "shared.rules",
+                            "items": [{"key": "rules.yaml", "path": "shared.rules/rules.yaml"}],
+                        }
+                    },
+                ]
+            },
+        }
+    ]
+    assert variables(children, voting)["LABELPLANE_RULES_FOLDER"] == "/etc/labelplane/rules"
+
+
+@pytest.mark.parametrize(
+    ("profile", "voting"), [(Profile.SMALL, {"small"}), (Profile.DISTRIBUTED, {"aggregation"})], ids=str
+)
+def test_the_pod_that_votes_is_told_which_packages_the_installation_trusts(profile: Profile, voting: set[str]) -> None:
+    job = ClusterJob(in_bucket(), profile=profile).build()
+
+    children = build_children(job, ALL_PARTS, replace(PLATFORM, trusted_packages=("house", "team")), token=TOKEN)
+
+    told = {
+        each["name"]: variable["value"]
+        for spec in pod_specs(children)
+        for each in spec["containers"]
+        for variable in each["env"]
+        if variable["name"] == "LABELPLANE_TRUSTED_PACKAGES"
+    }
+    assert told == dict.fromkeys(voting, "house,team")
+
+
+def test_nothing_of_rules_is_told_where_there_are_none() -> None:
+    names = variables(CASES["small"].children(), "small")
+
+    assert {"LABELPLANE_RULES_FOLDER", "LABELPLANE_TRUSTED_PACKAGES"}.isdisjoint(names)

@@ -6,12 +6,10 @@ from labelplane_operator.observed import ContainerView, DeploymentView, PodView
 from labelplane_operator.policies.pod_problems import find_problem
 
 
-def pod(
-    name: str = "digits-7", *, unschedulable: str = "", mount_failure: str = "", gated: str = "", **fields: object
-) -> PodView:
+def pod(name: str = "digits-7", *, unschedulable: str = "", gated: str = "", **fields: object) -> PodView:
     """Return a pod with one container of these fields."""
     container = ContainerView(name="small", image="labelplane/small:1", **fields)  # type: ignore[arg-type]
-    return PodView(name, (container,), unschedulable=unschedulable, mount_failure=mount_failure, gated=gated)
+    return PodView(name, (container,), unschedulable=unschedulable, gated=gated)
 
 
 def deployment(replica_failure: str = "") -> DeploymentView:
@@ -57,18 +55,6 @@ CASES = [
         "InvalidPodConfig",
         f"{IN} cannot be made: container has runAsNonRoot, image is root: see kubectl describe pod",
         id="something else of the container is wrong",
-    ),
-    pytest.param(
-        pod(mount_failure='MountVolume.SetUp failed for volume "ca" : configmap "ca" not found'),
-        "MissingConfigMap",
-        "pod digits-7 cannot mount a volume: there is no ConfigMap ca",
-        id="a volume's ConfigMap is missing",
-    ),
-    pytest.param(
-        pod(mount_failure="Unable to attach or mount volumes: timed out waiting for the condition"),
-        "MountFailed",
-        "pod digits-7 cannot mount a volume: Unable to attach",
-        id="a volume cannot be mounted",
     ),
     *(
         pytest.param(

@@ -35,11 +35,16 @@ def test_what_is_not_said_has_the_times_of_kubernetes_own_controllers(environmen
 
 
 def test_lists_are_separated_by_commas(environment: dict[str, str]) -> None:
-    more = {"LABELPLANE_WATCH_NAMESPACES": "team-a, team-b,", "LABELPLANE_IMAGE_PULL_SECRETS": "pull"}
+    more = {
+        "LABELPLANE_WATCH_NAMESPACES": "team-a, team-b,",
+        "LABELPLANE_IMAGE_PULL_SECRETS": "pull",
+        "LABELPLANE_TRUSTED_PACKAGES": "house_rules,team",
+    }
     settings = OperatorSettings.from_environment(environment | more)
 
     assert settings.namespaces == ("team-a", "team-b")
     assert settings.pull_secrets == ("pull",)
+    assert settings.trusted_package_names == ("house_rules", "team")
 
 
 def test_variables_of_others_are_not_read(environment: dict[str, str]) -> None:

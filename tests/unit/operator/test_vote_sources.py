@@ -3,11 +3,14 @@
 from typing import Any
 
 import pytest
+from cluster_jobs import with_rules
 from job_builder import make_job
-from planned_world import PlannedWorld
+from planned_world import CLUSTER, PlannedWorld
 
 from labelplane.aggregation.v1 import aggregation_pb2 as pb
-from labelplane_aggregation.source_converters import knowledge_base_specs, rule_specs
+from labelplane_aggregation.requests import RuleFile
+from labelplane_aggregation.source_converters import knowledge_base_specs, rule_entries, rule_specs
+from labelplane_aggregation.source_specs import knowledge_base_spec, rule_spec
 from labelplane_aggregation.sources import (
     Comparison,
     ComparisonSpec,
@@ -49,6 +52,7 @@ def test_a_rule_arrives_as_it_was_sent(fields: dict[str, Any], want: RuleSpec) -
     source = RuleSource.model_validate({"name": "r", "label": "1", **fields})
 
     assert rule_specs([rule_message(source)]) == (want,)
+    assert rule_spec(source) == want  # as a file of rules is read
 
 
 @pytest.mark.parametrize(
@@ -64,6 +68,32 @@ def test_a_knowledge_base_arrives_as_it_was_sent(fields: dict[str, Any], want: A
     source = KnowledgeBaseSource.model_validate({"name": "k", **fields})
 
     assert knowledge_base_specs([knowledge_base_message(source)]) == (KnowledgeBaseSpec("k", want),)
+    assert knowledge_base_spec(source) == KnowledgeBaseSpec("k", want)
+
+
+def test_a_file_of_rules_stands_in_the_place_that_names_it() -> None:
+    own, *files = with_rules().build().spec.sources.rules
+
+    assert rule_entries([rule_message(each) for each in (files[0], own, files[1])]) == (
+        RuleFile("team-rules", "rules.yaml"),
+        RuleSpec("own", "1", RegexSpec("one")),
+        RuleFile("team-rules", "more.yaml"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "want"),
+    [
+        (pb.RuleFile(config_map="a"), "rules[0].file.key '' is no name of a key"),
+        (pb.RuleFile(key="a"), "rules[0].file.config_map '' is no name of a config map"),
+        (pb.RuleFile(config_map="..", key="a"), "rules[0].file.config_map '..' is no name of a config map"),
+        (pb.RuleFile(config_map="a", key="../../token"), "rules[0].file.key '../../token' is no name of a key"),
+    ],
+)
+def test_a_file_that_lies_elsewhere_is_refused(named: pb.RuleFile, want: str) -> None:
+    with pytest.raises(InvalidInput) as caught:
+        rule_entries([pb.Rule(name="r", file=named)])
+    assert str(caught.value) == want
 
 
 @pytest.mark.parametrize(
@@ -148,7 +178,18 @@ def test_a_job_that_asks_nobody_runs_one_round_and_ends() -> None:
     )
 
 
-def test_a_config_map_that_is_not_read_is_refused_and_not_ignored() -> None:
+def test_on_a_cluster_every_vote_is_told_the_files_of_rules() -> None:
+    world = PlannedWorld(with_rules().with_budget(votes=30).build(), installation=CLUSTER)
+    world.play()
+
+    messages = [request.message for request in world.started if request.stage is Stage.VOTE]
+    assert len(messages) > 1
+    assert all(
+        [rule.file.config_map for rule in each.rules][1:] == ["team-rules"] * 2 + ["shared.rules"] for each in messages
+    )
+
+
+def test_on_one_machine_a_config_map_that_is_not_read_is_refused_and_not_ignored() -> None:
     rules = [RULE, {"name": "team", "configMap": {"name": "rules"}}]
     world = PlannedWorld(make_job().having("spec.sources.rules", rules).build())
     world.play()

@@ -251,8 +251,34 @@ class Comparison(_message.Message):
 Global___Comparison: _TypeAlias = Comparison  # noqa: Y015
 
 @_typing.final
+class RuleFile(_message.Message):
+    """RuleFile is a file of rules in a ConfigMap that is mounted where the service runs."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFIG_MAP_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    config_map: _builtins.str
+    """config_map names the ConfigMap, which is the file's folder."""
+    key: _builtins.str
+    """key is the key in it, which is the file's name."""
+    def __init__(
+        self,
+        *,
+        config_map: _builtins.str = ...,
+        key: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["config_map", b"config_map", "key", b"key"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RuleFile: _TypeAlias = RuleFile  # noqa: Y015
+
+@_typing.final
 class Rule(_message.Message):
-    """Rule votes its label where its condition holds, and abstains elsewhere."""
+    """Rule votes its label where its condition holds, and abstains elsewhere; or it stands for a file of rules."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -265,10 +291,11 @@ class Rule(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     EXPRESSION_FIELD_NUMBER: _builtins.int
     FUNCTION_FIELD_NUMBER: _builtins.int
+    FILE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """name is the annotator's name."""
+    """name is the annotator's name; of a file, whose rules have names of their own, it names the entry alone."""
     label: _builtins.str
-    """label is one of task.classes."""
+    """label is one of task.classes. Empty with file."""
     unless: _builtins.str
     """unless is a pattern (RE2) at which the rule abstains. Empty: none."""
     priority: _builtins.int
@@ -287,6 +314,10 @@ class Rule(_message.Message):
     def metadata(self) -> Global___Comparison:
         """metadata compares a field."""
 
+    @_builtins.property
+    def file(self) -> Global___RuleFile:
+        """file is read when the stage begins; its rules and knowledge bases vote in the place of this entry."""
+
     def __init__(
         self,
         *,
@@ -299,12 +330,13 @@ class Rule(_message.Message):
         metadata: Global___Comparison | None = ...,
         expression: _builtins.str = ...,
         function: _builtins.str = ...,
+        file: Global___RuleFile | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "function", b"function", "keywords", b"keywords", "metadata", b"metadata", "regex", b"regex"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "file", b"file", "function", b"function", "keywords", b"keywords", "metadata", b"metadata", "regex", b"regex"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "function", b"function", "keywords", b"keywords", "label", b"label", "metadata", b"metadata", "name", b"name", "priority", b"priority", "regex", b"regex", "unless", b"unless"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "file", b"file", "function", b"function", "keywords", b"keywords", "label", b"label", "metadata", b"metadata", "name", b"name", "priority", b"priority", "regex", b"regex", "unless", b"unless"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["regex", "keywords", "metadata", "expression", "function"]  # noqa: Y015
+    _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["regex", "keywords", "metadata", "expression", "function", "file"]  # noqa: Y015
     _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_condition) -> _WhichOneofReturnType_condition | None: ...
 

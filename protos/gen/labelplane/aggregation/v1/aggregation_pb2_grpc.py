@@ -82,7 +82,7 @@ class AggregationServiceServicer:
     def StartVote(self, request, context):
         """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
         bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
-        votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+        votes, rule_files (where rules were read from files: these files as they were). Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
         of people that count), source_votes (those of rules and knowledge bases; absent without any).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -45,7 +45,7 @@ class AggregationServiceStub:
     StartVote: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartVoteRequest, _aggregation_pb2.StartVoteResponse]
     """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
     bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
-    votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+    votes, rule_files (where rules were read from files: these files as they were). Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
     of people that count), source_votes (those of rules and knowledge bases; absent without any).
     """
     StartAggregate: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]
@@ -90,7 +90,7 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     StartVote: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartVoteRequest, _aggregation_pb2.StartVoteResponse]  # type: ignore[assignment]
     """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
     bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
-    votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+    votes, rule_files (where rules were read from files: these files as they were). Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
     of people that count), source_votes (those of rules and knowledge bases; absent without any).
     """
     StartAggregate: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]  # type: ignore[assignment]
@@ -144,7 +144,7 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_aggregation_pb2.StartVoteResponse, _abc.Awaitable[_aggregation_pb2.StartVoteResponse]]:
         """StartVote drains the votes that people have given since into vote files, and lets the job's rules and knowledge
         bases vote on every item, gold included; those that are as they were in the last Vote are not run again. Results:
-        votes. Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
+        votes, rule_files (where rules were read from files: these files as they were). Figures: votes (all that came, edits among them), new_votes (of people), votes_set_aside, people_votes (those
         of people that count), source_votes (those of rules and knowledge bases; absent without any).
         """
 

@@ -130,6 +130,7 @@ class StartTrainRequest(_message.Message):
     SEED_FIELD_NUMBER: _builtins.int
     DETERMINISTIC_FIELD_NUMBER: _builtins.int
     TRAIN_ON_GOLD_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
     index_ref: _builtins.str
     """index_ref is Prepare's result."""
     posteriors_ref: _builtins.str
@@ -144,6 +145,11 @@ class StartTrainRequest(_message.Message):
     """deterministic uses one thread and the processor."""
     train_on_gold: _builtins.bool
     """train_on_gold adds gold items with their known class."""
+    image: _builtins.str
+    """image is the user's training image that has trained in place of this service: the model that it handed over under
+    this attempt is checked, measured and stored. Of the networks only student.encoder is read, for the input of the
+    model, and teacher.members, for the folds. Empty to train here.
+    """
     @_builtins.property
     def invocation(self) -> _operation_pb2.Invocation:
         """invocation names the operation."""
@@ -184,10 +190,11 @@ class StartTrainRequest(_message.Message):
         seed: _builtins.int = ...,
         deterministic: _builtins.bool = ...,
         train_on_gold: _builtins.bool = ...,
+        image: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["distillation", b"distillation", "invocation", b"invocation", "round", b"round", "student", b"student", "task", b"task", "teacher", b"teacher"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deterministic", b"deterministic", "distillation", b"distillation", "index_ref", b"index_ref", "invocation", b"invocation", "posteriors_ref", b"posteriors_ref", "round", b"round", "seed", b"seed", "standing_model_ref", b"standing_model_ref", "student", b"student", "task", b"task", "teacher", b"teacher", "train_on_gold", b"train_on_gold", "validation_share", b"validation_share"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deterministic", b"deterministic", "distillation", b"distillation", "image", b"image", "index_ref", b"index_ref", "invocation", b"invocation", "posteriors_ref", b"posteriors_ref", "round", b"round", "seed", b"seed", "standing_model_ref", b"standing_model_ref", "student", b"student", "task", b"task", "teacher", b"teacher", "train_on_gold", b"train_on_gold", "validation_share", b"validation_share"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -51,7 +51,8 @@ class DistillationServiceServicer:
     def StartTrain(self, request, context):
         """StartTrain trains, distils, measures on gate gold and exports. Results: model (the student's prefix), teacher,
         out_of_fold. Figures: items, student_accuracy, teacher_accuracy, standing_accuracy, only_student_right,
-        only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds.
+        only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds. A model that an image of the user's has trained
+        has no teacher and no epochs, and image_seconds besides.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -38,7 +38,8 @@ class DistillationServiceStub:
     StartTrain: _grpc.UnaryUnaryMultiCallable[_distillation_pb2.StartTrainRequest, _distillation_pb2.StartTrainResponse]
     """StartTrain trains, distils, measures on gate gold and exports. Results: model (the student's prefix), teacher,
     out_of_fold. Figures: items, student_accuracy, teacher_accuracy, standing_accuracy, only_student_right,
-    only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds.
+    only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds. A model that an image of the user's has trained
+    has no teacher and no epochs, and image_seconds besides.
     """
 
 @_typing.type_check_only
@@ -51,7 +52,8 @@ class DistillationServiceAsyncStub(DistillationServiceStub):
     StartTrain: _aio.UnaryUnaryMultiCallable[_distillation_pb2.StartTrainRequest, _distillation_pb2.StartTrainResponse]  # type: ignore[assignment]
     """StartTrain trains, distils, measures on gate gold and exports. Results: model (the student's prefix), teacher,
     out_of_fold. Figures: items, student_accuracy, teacher_accuracy, standing_accuracy, only_student_right,
-    only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds.
+    only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds. A model that an image of the user's has trained
+    has no teacher and no epochs, and image_seconds besides.
     """
 
 class DistillationServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -67,7 +69,8 @@ class DistillationServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_distillation_pb2.StartTrainResponse, _abc.Awaitable[_distillation_pb2.StartTrainResponse]]:
         """StartTrain trains, distils, measures on gate gold and exports. Results: model (the student's prefix), teacher,
         out_of_fold. Figures: items, student_accuracy, teacher_accuracy, standing_accuracy, only_student_right,
-        only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds.
+        only_standing_right, gate_items, epochs, cpu_seconds, gpu_seconds. A model that an image of the user's has trained
+        has no teacher and no epochs, and image_seconds besides.
         """
 
 def add_DistillationServiceServicer_to_server(servicer: DistillationServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
