@@ -22,21 +22,23 @@ class Cut:
     """Votes in `n_parts` parts, each item's in as many as can be.
 
     A vote's part depends on `seed` and on who voted with whom and agreed, so renaming or reordering items, annotators
-    or classes changes nothing. (Items and annotators are hashed from their neighbours' hashes, in a few rounds, as in
-    the test of graphs of Weisfeiler and Leman.) O(votes log votes).
+    or classes changes nothing. (All three are hashed from their neighbours' hashes, in a few rounds, as in the
+    test of graphs of Weisfeiler and Leman.) O(votes log votes).
 
     Attributes:
-        item_hashes: uint64, (items,).
+        item_ranks: int64, (items,): places of the items in an order that is such, too; items that nothing tells apart
+            follow their positions.
     """
 
     def __init__(self, votes: VoteMatrix, *, n_parts: int, seed: int) -> None:
         self._n_parts = n_parts
-        self.item_hashes, vote_hashes = _hash(votes, seed)
+        item_hashes, vote_hashes = _hash(votes, seed)
+        self.item_ranks = np.empty(votes.n_items, np.int64)
+        self.item_ranks[np.argsort(item_hashes, kind="stable")] = np.arange(votes.n_items)
         order = np.lexsort((vote_hashes, votes.items))
         ranks = np.empty(votes.n_votes, np.int64)
         ranks[order] = np.arange(votes.n_votes) - votes.offsets[votes.items]
-        starts = (self.item_hashes % np.uint64(n_parts)).astype(np.int64)
-        self._parts = (ranks + starts[votes.items]) % n_parts
+        self._parts = (ranks + self.item_ranks[votes.items]) % n_parts
 
     def __iter__(self) -> Iterator[NDArray[np.bool_]]:
         """Yield which votes are in each part; a part that has none or all of them is left out."""
@@ -65,10 +67,12 @@ def _hash(votes: VoteMatrix, seed: int) -> tuple[Hashes, Hashes]:
     cells = votes.items.astype(np.int64) * votes.n_classes + votes.answers
     agreeing = np.bincount(cells, minlength=votes.n_items * votes.n_classes)[cells].astype(np.uint64)
     items = np.full(votes.n_items, _mix(np.array([seed & 0xFFFF_FFFF], np.uint64))[0], np.uint64)
-    annotators = np.zeros(votes.n_annotators, np.uint64)
+    annotators, classes = np.zeros(votes.n_annotators, np.uint64), np.zeros(votes.n_classes, np.uint64)
     for _ in range(_ROUNDS):
-        annotators = _gather(annotators, votes.annotators, items[votes.items] + agreeing)
-        items = _gather(items, votes.items, _mix(annotators)[votes.annotators] + agreeing)
+        said = _mix(classes)[votes.answers] + agreeing
+        annotators = _gather(annotators, votes.annotators, items[votes.items] + said)
+        items = _gather(items, votes.items, _mix(annotators)[votes.annotators] + said)
+        classes = _gather(classes, votes.answers, _mix(items)[votes.items] + annotators[votes.annotators])
     return items, _mix(annotators[votes.annotators] + agreeing + items[votes.items])
 
 

@@ -146,6 +146,16 @@ def test_confusions_that_need_too_much_memory_are_not_fitted_and_it_says_so(
     np.testing.assert_array_equal(fit.posterior_, OneCoin().fit(votes).posterior_)
 
 
+def test_items_that_nothing_tells_apart_are_cut_evenly() -> None:
+    rows = [(f"i{j:02d}", "x", "0") for j in range(16)]
+    fit = Auto().fit(table_of(rows))
+    assert fit.selection_ is not None
+    assert fit.selection_.n_folds == 4
+    np.testing.assert_array_equal(
+        [part.sum() for part in Cut(VoteMatrix.from_table(table_of(rows)), n_parts=4, seed=0)], 4
+    )
+
+
 def test_votes_without_any_weight_are_too_few() -> None:
     rows = [(str(j), name, "0") for j in range(10) for name in "xy"]
     fit = Auto().fit({**table_of(rows), "weight": [0.0] * 20})
