@@ -254,7 +254,13 @@ class RuleSource(ApiModel):
     )
     unless: Text | None = option("unless is a pattern (RE2) at which the rule abstains.", None)
     priority: Int = option("priority lets the higher of two rules that disagree vote alone.", 0, ge=-1000, le=1000)
-    review_share: Float = option("reviewShare is the share of its items that people look at.", 0.0, ge=0, le=1)
+    review_share: Float = option(
+        "reviewShare is the share of its items that people look at before what the strategy picks; those on which "
+        "rules disagree come first.",
+        0.0,
+        ge=0,
+        le=1,
+    )
 
     checks: ClassVar[tuple[Rule, ...]] = (
         exactly_one("configMap", "regex", "keywords", "metadata", "expression", "function"),

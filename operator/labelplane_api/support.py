@@ -48,7 +48,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.labelStudio"),
-    Unbuilt("spec.sources.rules.reviewShare"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),
@@ -65,12 +64,12 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
             AggregationMethod.MACE,
             AggregationMethod.VARIATIONAL_BAYES,
             AggregationMethod.MINIMAX_ENTROPY,
+            AggregationMethod.LABEL_MODEL,
         ),
     ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),
-    Unbuilt("spec.model.image"),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
     Unbuilt("spec.scaling"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
@@ -88,8 +87,13 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
 _ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
 """What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
 
-# A job file's own ConfigMaps are read with it, so what is left names one that is not there.
-ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (*UNBUILT, Unbuilt("spec.sources.rules.configMap"))
+ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (
+    *UNBUILT,
+    # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
+    Unbuilt("spec.sources.rules.configMap"),
+    # Nothing there runs containers.
+    Unbuilt("spec.model.image"),
+)
 """Everything that a run on one machine has not."""
 
 
@@ -115,7 +119,7 @@ def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHI
     """Refuse a job that uses what is not built yet.
 
     Raises:
-        NotSupportedError: names every such field, as "not supported yet: spec.model.image".
+        NotSupportedError: names every such field, as "not supported yet: spec.scaling.maxReplicas".
     """
     fields = unsupported(job, table=table)
     if fields:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from labelplane_aggregation.errors import AggregationError
     from labelplane_aggregation.models import (
         MODELS,
+        Abstention,
         Auto,
         Blend,
         ClassPrior,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
         DuplicateVotes,
         Fit,
         Glad,
+        LabelModel,
         Mace,
         MajorityVote,
         MinimaxEntropy,
@@ -51,6 +53,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "Abstention",
     "AggregationError",
     "Agreement",
     "Auto",
@@ -60,6 +63,7 @@ __all__ = [
     "DuplicateVotes",
     "Fit",
     "Glad",
+    "LabelModel",
     "Level",
     "Mace",
     "MajorityVote",

@@ -52,7 +52,8 @@ _RESULTS: dict[Stage, tuple[str, ...]] = {
 class PlannedWorld:
     """Plays a job against the planner alone.
 
-    `votes` and `votes_missing` are the inbox; people answer a task at once unless `people_answer` is False.
+    `results` are those beside the usual ones. `votes` and `votes_missing` are the inbox; people answer a task at once
+    unless `people_answer` is False.
     """
 
     job: LabelingJob
@@ -62,6 +63,7 @@ class PlannedWorld:
     votes_missing: int = 0
     people_answer: bool = True
     figures: dict[Stage, Figures] = field(default_factory=_default_figures)
+    results: dict[Stage, Callable[[int], Mapping[str, str]]] = field(default_factory=dict)
     errors: dict[str, OperationError] = field(default_factory=dict)
     operations: dict[str, OperationView] = field(default_factory=dict)
     started: list[StageRequest] = field(default_factory=list)
@@ -146,7 +148,8 @@ class PlannedWorld:
             state=OperationState.FAILED if error else OperationState.SUCCEEDED,
             started=self.now,
             updated=self.now,
-            results={name: f"{name}-{number}" for name in _RESULTS[request.stage]},
+            results={name: f"{name}-{number}" for name in _RESULTS[request.stage]}
+            | dict(self.results.get(request.stage, lambda _: {})(number)),
             figures=figures,
             error=error,
         )

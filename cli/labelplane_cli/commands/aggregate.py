@@ -30,6 +30,7 @@ class Method(StrEnum):
     MACE = "mace"
     VARIATIONAL_BAYES = "variational-bayes"
     MINIMAX_ENTROPY = "minimax-entropy"
+    LABEL_MODEL = "label-model"
     AUTO = "auto"
 
     @property

@@ -5,7 +5,15 @@ import hashlib
 from labelplane_api.job import LabelingJob
 from labelplane_operator.parts import Part
 
-__all__ = ["cleanup_name", "fitted", "job_name", "part_name", "service_object_name", "token_secret_name"]
+__all__ = [
+    "cleanup_name",
+    "fitted",
+    "job_name",
+    "part_name",
+    "service_object_name",
+    "token_secret_name",
+    "training_name",
+]
 
 LONGEST_NAME = 63
 """Characters of a DNS label, which Services, pods and label values are."""
@@ -37,6 +45,11 @@ def part_name(job: LabelingJob, part: Part) -> str:
 def cleanup_name(job: LabelingJob) -> str:
     """Return the name of the Job that removes the results."""
     return fitted(f"{job_name(job)}-cleanup")
+
+
+def training_name(job: LabelingJob, *, round_number: int, attempt: int) -> str:
+    """Return the name of the Job by which a training image trains, one a try."""
+    return fitted(f"{job_name(job)}-train-{round_number}-{attempt}")
 
 
 def token_secret_name(job: LabelingJob) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from labelplane_aggregation.models._class_rows import ClassPrior
+from labelplane_aggregation.models._copies import Copies
 from labelplane_aggregation.models._em import ClimbingModel
 from labelplane_aggregation.models.auto import Auto
 from labelplane_aggregation.models.blend import Blend
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
 from labelplane_aggregation.models.glad import Glad
+from labelplane_aggregation.models.label_model import Abstention, LabelModel
 from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
 from labelplane_aggregation.models.minimax_entropy import MinimaxEntropy
@@ -23,13 +25,16 @@ from labelplane_aggregation.models.weighted_majority import WeightedMajorityVote
 
 __all__ = [
     "MODELS",
+    "Abstention",
     "Auto",
     "Blend",
     "ClassPrior",
+    "Copies",
     "DawidSkene",
     "DuplicateVotes",
     "Fit",
     "Glad",
+    "LabelModel",
     "Mace",
     "MajorityVote",
     "MinimaxEntropy",
@@ -55,6 +60,7 @@ MODELS: Mapping[str, type[MajorityVote | WeightedMajorityVote | DawidSkene | Cli
         "Mace": Mace,
         "VariationalBayes": VariationalBayes,
         "MinimaxEntropy": MinimaxEntropy,
+        "LabelModel": LabelModel,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -42,11 +42,19 @@ def check_class_prior(class_prior: ClassPrior | str | ArrayLike, *, has_item_pri
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """What a model found: (items, classes) posterior, and (annotators, classes, classes) confusions."""
+    """What a model found.
+
+    Attributes:
+        posterior: (items, classes).
+        confusion: (annotators, classes, classes).
+        climbed: how it got there.
+        accuracy: (annotators,), where it is not that of the confusion over items drawn by the class prior.
+    """
 
     posterior: NDArray[np.float64]
     confusion: NDArray[np.float64]
     climbed: Climb
+    accuracy: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +72,9 @@ class _Run:
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ClimbingModel(ABC):
     """A model whose parameters are learned step by step; a subclass says how (`_estimate`)."""
+
+    _goes_on: ClassVar[bool] = True
+    """Whether an earlier fit is used as a start."""
 
     max_iterations: int = 100
     tolerance: float = 1e-6
@@ -104,7 +115,7 @@ class ClimbingModel(ABC):
             found = model._estimate(matrix, known, rows, posterior)  # noqa: SLF001 - itself, with another bound
             return _Run(rows, found)
 
-        carried = None if start is None else carry(start, matrix, known)
+        carried = carry(start, matrix, known) if start is not None and self._goes_on else None
         found, continued = race(run, carried, self.max_iterations)
         return self._conclude(matrix, known, found.rows, found.estimate, continued=continued)
 
@@ -127,7 +138,7 @@ class ClimbingModel(ABC):
             found.posterior,
             found.climbed,
             class_prior=class_prior,
-            reliability=_reliabilities(votes, found.confusion, class_prior),
+            reliability=_reliabilities(votes, found, class_prior),
             n_gold=int((known != NO_GOLD).sum()),
             seed=self.seed,
             continued=continued,
@@ -159,13 +170,14 @@ class ClimbingModel(ABC):
         }
 
 
-def _reliabilities(
-    votes: VoteMatrix, confusion: NDArray[np.float64], class_prior: NDArray[np.float64]
-) -> Reliabilities:
-    """Put the annotators' matrices in a table; accuracy is over items drawn by the class prior."""
+def _reliabilities(votes: VoteMatrix, found: Estimate, class_prior: NDArray[np.float64]) -> Reliabilities:
+    """Put the annotators' matrices in a table; accuracy is over items drawn by the class prior, unless it is given."""
+    accuracy = found.accuracy
+    if accuracy is None:
+        accuracy = np.diagonal(found.confusion, axis1=1, axis2=2) @ class_prior
     return Reliabilities(
         votes.annotator_ids,
-        accuracy=np.diagonal(confusion, axis1=1, axis2=2) @ class_prior,
-        confusion=confusion,
+        accuracy=accuracy,
+        confusion=found.confusion,
         n_votes=np.bincount(votes.annotators, minlength=votes.n_annotators),
     )

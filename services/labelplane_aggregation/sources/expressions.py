@@ -103,7 +103,8 @@ class Function:
             trusted = ", ".join(setting.trusted_packages) or "none"
             raise ValueError(
                 f"package {module_name.partition('.')[0]!r} is not trusted here (trusted: {trusted}): set "
-                "LABELPLANE_TRUSTED_PACKAGES where the service runs, or write the rule in another way"
+                "LABELPLANE_TRUSTED_PACKAGES where the service runs (on a cluster the chart's jobs.trustedPackages), "
+                "or write the rule in another way"
             )
         self._decide, self.code_digest = _loaded(module_name, name)
         self.failures = 0
@@ -135,7 +136,8 @@ def _loaded(module_name: str, name: str) -> tuple[Decide, str]:
     function = getattr(module, name, None)
     if not callable(function):
         raise ValueError(f"module {module_name!r} has no function {name!r}")  # noqa: TRY004 - a wrong name
-    code = Path(module.__file__).read_bytes() if module.__file__ else b""
+    file = getattr(module, "__file__", None)  # a module in Python itself has none
+    code = Path(file).read_bytes() if file else b""
     return function, hashlib.sha256(code).hexdigest()
 
 

@@ -8,9 +8,13 @@ from typing import Any
 import obstore
 import pytest
 import yaml
+from api_server import ApiServer
+from hollow_node import HollowNode
+from operator_process import operator_process
 from points_on_cluster import SECRET, Cluster, condition, is_true, jobs_path, open_bucket, wait_for
+from s3_server import S3Server
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(700)]
 
 SAMPLES = Path(__file__).resolve().parents[3] / "manifests" / "samples"
 ITEMS = 300
@@ -73,7 +77,7 @@ def test_the_sample_waits_for_its_rules_and_runs_to_the_end_once_they_are_there(
         cluster.namespace,
         "glosses",
         lambda job: condition(job, "Progressing").get("reason") == "MissingConfigMap",
-        seconds=60,
+        seconds=120,
     )
 
     assert condition(waiting, "Progressing")["status"] == "False"
@@ -100,8 +104,9 @@ def test_a_config_map_that_changes_counts_from_the_next_round(cluster: Cluster) 
     job, rules = _sample(cluster)
     people = f"s3://{cluster.bucket}/people"
     job["spec"]["sources"]["humans"] = {"votesPerItem": 1, "files": {"uri": people, "pollSeconds": 1}}
+    job["spec"]["sampling"]["minPerClass"] = 1_000  # nothing is trained
     _apply(cluster, rules, job)
-    wait_for(cluster.server, cluster.namespace, "glosses", is_true("WaitingForAnnotations"), seconds=120)
+    wait_for(cluster.server, cluster.namespace, "glosses", is_true("WaitingForAnnotations"), seconds=300)
 
     text = rules["data"]["rules.yaml"].replace("name: beasts", "name: creatures")
     _apply(cluster, {**rules, "data": {"rules.yaml": text}})
@@ -118,6 +123,24 @@ def test_a_config_map_that_changes_counts_from_the_next_round(cluster: Cluster) 
     out = cluster.s3.buckets / cluster.bucket / "out" / cluster.namespace / "glosses"
     (kept,) = yaml.safe_load((out / second["rule_files"]).read_text())["files"]
     assert kept["text"] == text
+
+
+def test_a_function_votes_where_the_installation_trusts_its_package(
+    crd_server: ApiServer, s3: S3Server, namespace: str, bucket: str, node: HollowNode, tmp_path: Path
+) -> None:
+    settings = {"service_address": node.service_address, "watch_namespaces": namespace, "lease_name": namespace}
+    with operator_process(crd_server, tmp_path / "operator", **settings, trusted_packages="builtins") as operator:
+        cluster = Cluster(crd_server, s3, namespace, bucket, node, operator)
+        _texts_into(cluster)
+        job, _ = _sample(cluster)
+        job["spec"]["sampling"]["minPerClass"] = 1_000  # nothing is trained
+        job["spec"]["sources"] = {"rules": [{"name": "any", "label": "animal", "function": "builtins:bool"}]}
+        _apply(cluster, job)
+
+        done = wait_for(crd_server, namespace, "glosses", is_true("Complete"), seconds=300)
+
+    assert condition(done, "Complete")["reason"] == "NobodyAsked"
+    assert done["status"]["rounds"][0]["stages"]["Vote"]["figures"]["source_votes"] == ITEMS
 
 
 def _await(holds: Any, *, seconds: float = 60.0) -> None:

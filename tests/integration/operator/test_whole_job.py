@@ -8,8 +8,10 @@ from points_on_cluster import Cluster, condition, is_false, is_true, jobs_path, 
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
-MOST_CALLS_A_STAGE = 8
-"""Requests to the API server for a stage of a round, events and progress included; watches and the Lease are not."""
+MOST_CALLS_A_JOB = 20
+"""Requests to the API server to make a job's objects and take them away, with their events."""
+MOST_CALLS_A_STAGE = 5
+"""Requests for a stage of a round, events and progress included; watches and the Lease are not."""
 
 
 def _children(cluster: Cluster) -> list[str]:
@@ -48,7 +50,7 @@ def test_a_job_that_is_applied_runs_to_the_end_and_frees_what_it_held(cluster: C
     assert _children(cluster) == []
     calls = cluster.operator.metric("labelplane_operator_api_requests_total")
     lease = cluster.operator.metric("labelplane_operator_api_requests_total", kind="leases")
-    assert calls - lease <= MOST_CALLS_A_STAGE * _stages(done)
+    assert calls - lease <= MOST_CALLS_A_JOB + MOST_CALLS_A_STAGE * _stages(done)
 
 
 def test_a_privileged_pod_is_refused_by_name_and_the_job_runs_once_the_override_is_gone(cluster: Cluster) -> None:

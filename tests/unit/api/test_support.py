@@ -34,10 +34,12 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
                 "Glad",
                 "Mace",
                 "MinimaxEntropy",
+                "LabelModel",
             )
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.having("spec.sources.rules", [RULE]), id="rules"),
+        pytest.param(JOB.having("spec.sources.rules", [{**RULE, "reviewShare": 0.1}]), id="a rule people look at"),
         pytest.param(
             JOB.having("spec.sources.knowledgeBases", [{"name": "k", "gazetteer": {"uri": "terms.csv"}}]),
             id="knowledge bases",
@@ -93,11 +95,6 @@ NOT_BUILT = [
         "spec.sources.rules[1].configMap",
         id="a ConfigMap of rules that is not in the job file",
     ),
-    pytest.param(
-        JOB.having("spec.sources.rules", [RULE, {**RULE, "name": "s", "reviewShare": 0.1}]),
-        "spec.sources.rules[1].reviewShare",
-        id="a share of a rule's items for people",
-    ),
     *(
         pytest.param(
             JOB.having("spec.sources.knowledgeBases", [{"name": "k", kind: {"uri": "gs://b/x", **extra}}]),
@@ -114,7 +111,7 @@ NOT_BUILT = [
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
     pytest.param(
-        JOB.with_aggregation(method="LabelModel"), "spec.aggregation.method: LabelModel", id="another inference"
+        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
     ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
@@ -161,12 +158,23 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.having("spec.model.image", "me/train:1").with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.with_output(formats=["Coco"]).with_scaling(min_replicas=1, max_replicas=3).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
-    assert caught.value.fields == ("spec.model.image", "spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+    assert caught.value.fields == (
+        "spec.scaling.minReplicas",
+        "spec.scaling.maxReplicas",
+        "spec.output.formats: Coco",
+    )
     assert not caught.value.retryable
+
+
+def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
+    job = JOB.having("spec.model.image", "me/train:1").build()
+
+    assert unsupported_on_clusters(job) == ()
+    assert unsupported(job) == ("spec.model.image",)
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:

@@ -148,6 +148,12 @@ def test_a_function_of_a_trusted_package_is_a_rule(trusted: Setting) -> None:
     assert hits(rule(FunctionSpec("house_rules:short"), setting=trusted), block("cat", "giraffe")) == [0]
 
 
+def test_a_function_of_a_module_that_has_no_file_is_a_rule() -> None:
+    python = Setting(CLASSES, Modality.TEXT, trusted_packages=("builtins",))
+
+    assert hits(rule(FunctionSpec("builtins:bool"), setting=python), block("cat", "giraffe")) == [0, 1]
+
+
 def test_a_function_that_raises_abstains(trusted: Setting) -> None:
     found = rule(FunctionSpec("house_rules:broken"), setting=trusted)
 
