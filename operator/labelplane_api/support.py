@@ -47,7 +47,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.dataset.uri", _in_another_cloud),
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
-    Unbuilt("spec.sources.humans.labelStudio"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),

@@ -3,7 +3,6 @@
 Only a job whose pods do not start costs requests to the API server, where it names ConfigMaps.
 """
 
-import logging
 from typing import Any, Protocol
 
 from labelplane_api.job import LabelingJob
@@ -36,15 +35,13 @@ from labelplane_operator.observed import Observed, PodView, Problem, TrainingSta
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.config_maps import NamedKey, find_missing_key, named_keys, storage_keys
 from labelplane_operator.policies.deletion import is_being_deleted
+from labelplane_operator.policies.keda import queue_subject
 from labelplane_operator.policies.pod_problems import find_problem
 from labelplane_operator.policies.scaling import QueueDepth
 from labelplane_operator.policies.training_image import failed_training, queued_training
-from labelplane_operator.queue_depths import queue_subject
 from labelplane_operator.service_calls import PodsNotReady, ServiceUnavailable
 
 __all__ = ["Depths", "Observer"]
-
-_log = logging.getLogger(__name__)
 
 _SCORE = "score"
 """The stage as a queue is named by it."""
@@ -75,7 +72,7 @@ class Observer:
             return Observed()
         training = self._training(job)
         problem = self._problem(key_of(job)) or queued_training(training)
-        queue = await self._queue(job)
+        queue, away = await self._queue(job)
         try:
             if job.status.prepare is None:
                 self._services.require_pod(job, Stage.PREPARE)
@@ -89,20 +86,21 @@ class Observer:
                 unavailable=str(error), awaits_pods=is_starting, problem=problem, queue=queue, training=training
             )
         operation = operation or failed_training(training)
-        return Observed(operation=operation, inbox=inbox, problem=problem, queue=queue, training=training)
+        return Observed(
+            operation=operation, inbox=inbox, unavailable=away, problem=problem, queue=queue, training=training
+        )
 
-    async def _queue(self, job: LabelingJob) -> QueueDepth | None:
-        """Return what is on the queue of a job that scores by workers; None when that is not known."""
+    async def _queue(self, job: LabelingJob) -> tuple[QueueDepth | None, str]:
+        """Return what is on the queue of a job that scores by workers; None when that is not known, and why."""
         named = job.status.operation
         if self._depths is None or named is None or named.stage is not Stage.SCORE:
-            return None
+            return None, ""
         if job.status.profile is not Profile.DISTRIBUTED:
-            return None
+            return None, ""
         try:
-            return await self._depths.depth(queue_subject(job.metadata.namespace, uid_of(job), _SCORE))
+            return await self._depths.depth(queue_subject(job.metadata.namespace, uid_of(job), _SCORE)), ""
         except QueueAway as error:
-            _log.warning("%s/%s: its workers stay as they are: %s", job.metadata.namespace, job.metadata.name, error)
-            return None
+            return None, f"{error}; the scoring workers stay as many as they are"
 
     async def _removal(self, job: LabelingJob) -> Observed:
         """Return how far the removal of the results is."""

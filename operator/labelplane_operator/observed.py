@@ -60,12 +60,14 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class InboxView:
-    """The people's side of the job."""
+    """The people's side of the job; `connector_address` and `connector_problem` are what its connector has said."""
 
     votes: int = 0
     votes_pending: int = 0
     votes_missing: int = 0
     votes_set_aside: int = 0
+    connector_address: str = ""
+    connector_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)

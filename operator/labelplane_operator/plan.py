@@ -15,7 +15,7 @@ from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState, Problem, TrainingState
+from labelplane_operator.observed import InboxView, Observed, OperationError, OperationState, Problem, TrainingState
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
@@ -374,7 +374,9 @@ def _wait(
     installation: Installation,
     now: datetime,
 ) -> Plan:
-    text = observed.unavailable or _asking(job, step, review_address=installation.review_address)
+    inbox = observed.inbox or InboxView()
+    address = inbox.connector_address or installation.review_address
+    text = observed.unavailable or _asking(job, step, address=address, problem=inbox.connector_problem)
     kind = ConditionType.WAITING_FOR_ANNOTATIONS
     status = folds.with_condition(job, status, kind, ConditionStatus.TRUE, Reason.VOTES_MISSING, text, now=now)
     current = current_round(status)
@@ -388,11 +390,12 @@ def _wait(
     return Plan(status, requeue_after_seconds=_sooner(soon, left))
 
 
-def _asking(job: LabelingJob, step: Wait, *, review_address: str) -> str:
-    """Say how many votes are missing, where they are given, and what happens when they do not come."""
+def _asking(job: LabelingJob, step: Wait, *, address: str, problem: str) -> str:
+    """Say how many votes are missing, where they are given, what keeps them away, and what happens without them."""
     if step.missing is None:
         return "counting votes"
-    where = f": vote at {review_address}" if review_address else ""
+    where = f": vote at {address}" if address else ""
+    where += f"; {problem}" if problem else ""
     if step.until is None:
         return f"{step.missing:,} votes are missing{where}"
     end = f"; at {step.until:%Y-%m-%d %H:%M:%S} UTC review.onDeadline is {job.spec.review.on_deadline}"

@@ -44,7 +44,8 @@ def _folders(job: LabelingJob) -> Iterator[str]:
 
 def _texts(job: LabelingJob) -> Iterator[str]:
     dataset, storage = job.spec.dataset, job.spec.storage
-    files = job.spec.sources.humans.files if job.spec.sources.humans else None
+    humans = job.spec.sources.humans
+    files, label_studio = (humans.files, humans.label_studio) if humans else (None, None)
     texts = {
         "spec.dataset.uri": dataset.uri,
         "spec.dataset.idField": dataset.id_field,
@@ -52,6 +53,7 @@ def _texts(job: LabelingJob) -> Iterator[str]:
         "spec.storage.uri": storage.uri,
         "spec.storage.region": storage.region,
         "spec.sources.humans.files.uri": files.uri if files else None,
+        "spec.sources.humans.labelStudio.url": label_studio.url if label_studio else None,
         "spec.model.image": job.spec.model.image,
     }
     for field, text in texts.items():

@@ -86,11 +86,6 @@ NOT_BUILT = [
         JOB.with_votes_from_files("gs://b/v"), "spec.sources.humans.files.uri: gs://b/v", id="votes from files in GCS"
     ),
     pytest.param(
-        JOB.having(HUMANS, {"labelStudio": {"url": "https://ls", "tokenSecret": "t"}}),
-        "spec.sources.humans.labelStudio",
-        id="Label Studio",
-    ),
-    pytest.param(
         JOB.having("spec.sources.rules", [RULE, {"name": "all", "configMap": {"name": "team"}}]),
         "spec.sources.rules[1].configMap",
         id="a ConfigMap of rules that is not in the job file",
