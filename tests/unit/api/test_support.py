@@ -105,9 +105,6 @@ NOT_BUILT = [
     pytest.param(
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
-    pytest.param(
-        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
-    ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
         JOB.with_teacher(weights="gs://b/w"), "spec.model.teacher.weights: gs://b/w", id="a teacher's weights in GCS"
