@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from labelplane_api.aggregation import AggregationMethod
 from labelplane_api.errors import NotSupportedError
 from labelplane_api.job import LabelingJob
 from labelplane_api.output import ExportFormat
@@ -51,19 +50,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),
     Unbuilt("spec.sources.models"),
-    Unbuilt(
-        "spec.aggregation.method",
-        _other_than(
-            AggregationMethod.AUTO,
-            AggregationMethod.MAJORITY_VOTE,
-            AggregationMethod.DAWID_SKENE,
-            AggregationMethod.ONE_COIN,
-            AggregationMethod.GLAD,
-            AggregationMethod.MACE,
-            AggregationMethod.VARIATIONAL_BAYES,
-            AggregationMethod.LABEL_MODEL,
-        ),
-    ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),

@@ -26,12 +26,14 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
             for method in (
                 "MajorityVote",
+                "WeightedMajorityVote",
                 "DawidSkene",
                 "OneCoin",
                 "Auto",
                 "VariationalBayes",
                 "Glad",
                 "Mace",
+                "MinimaxEntropy",
                 "LabelModel",
             )
         ),
@@ -102,9 +104,6 @@ NOT_BUILT = [
     ),
     pytest.param(
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
-    ),
-    pytest.param(
-        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
     ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
