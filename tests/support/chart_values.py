@@ -16,6 +16,7 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "podDisruptionBudget": {"enabled": False},
     },
     "one replica": {"replicas": 1},
+    "with KEDA": {"keda": {"enabled": True}},
     "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
     "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
@@ -72,7 +73,9 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         ],
         "priorityClassName": "system-cluster-critical",
         "serviceAccount": {"name": "labeller", "annotations": {"cloud.example.com/role": "labeller"}},
+        "keda": {"enabled": True},
         "networkPolicy": {
+            "scalerFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}],
             "apiServerPorts": [6443],
             "apiServerCIDRs": ["10.0.0.1/32"],
             "metricsFrom": [

@@ -286,7 +286,36 @@ def test_somebody_else_may_grant_the_rights(chart: Chart) -> None:
     assert objects.pod["serviceAccountName"] == "somebody"
 
 
+def test_rights_on_scaled_objects_come_with_keda_alone(chart: Chart, plain: Objects) -> None:
+    with_keda = chart.render(VALUES["with KEDA"])
+    more = [
+        rule
+        for rule in with_keda.only("ClusterRole", ending="operator")["rules"]
+        if rule not in plain.only("ClusterRole", ending="operator")["rules"]
+    ]
+
+    assert [(rule["apiGroups"], rule["resources"]) for rule in more] == [(["keda.sh"], ["scaledobjects"])]
+
+
 # --- Network ---
+
+
+def test_keda_reaches_the_scaler_where_the_operator_says_that_it_serves(chart: Chart, plain: Objects) -> None:
+    with_keda = chart.render(VALUES["with KEDA"])
+    service = with_keda.only("Service")
+    ports = {each["name"]: each["port"] for each in service["spec"]["ports"]}
+    name = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+
+    assert with_keda.environment["LABELPLANE_SCALER_ADDRESS"] == f"{name}:{ports['scaler']}"
+    assert with_keda.environment["LABELPLANE_SCALER_PORT"] == str(ports["scaler"])
+    assert {"ports": [{"port": "scaler"}]} in with_keda.only("NetworkPolicy")["spec"]["ingress"]
+    assert not any("scaler" in str(plain.only(kind)["spec"]) for kind in ("Service", "NetworkPolicy"))
+
+
+def test_only_named_peers_ask_the_scaler_where_the_values_name_them(full: Objects) -> None:
+    ingress = full.only("NetworkPolicy")["spec"]["ingress"]
+
+    assert {"ports": [{"port": "scaler"}], "from": EVERYTHING["networkPolicy"]["scalerFrom"]} in ingress
 
 
 def test_the_operator_reaches_names_the_api_server_and_jobs_only(plain: Objects) -> None:
