@@ -20,6 +20,8 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 # Where `make test-e2e` keeps archives of images.
 E2E_IMAGES ?= .e2e-images
+# Where `make cluster-up` keeps its state, and kubectl and helm for it.
+CLUSTER ?= .cluster
 # Where `make quickstart` writes.
 QUICKSTART_OUT ?= quickstart-out
 
@@ -54,7 +56,8 @@ SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # uv holds .lock in the environment itself, so ours has another name.
 LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.make.lock && flock 9
 
-.PHONY: help quickstart demo test test-unit test-integration test-e2e chart coverage images soak bench simulate verify generate samples lint fmt \
+.PHONY: help quickstart demo test test-unit test-integration test-e2e cluster-up cluster-down chart coverage images \
+	soak bench simulate verify generate samples lint fmt \
 	tools lock hooks clean
 
 help: ## List the targets
@@ -91,6 +94,14 @@ test-e2e: $(VENV)/.dev $(TOOLS)/.stamp ## Install the chart on a real node of th
 	hack/install-parts.sh e2e
 	hack/e2e-images $(E2E_IMAGES)
 	LABELPLANE_E2E_IMAGES=$(abspath $(E2E_IMAGES)) hack/in-own-network $(abspath $(BIN)/pytest) tests/e2e $(PYTEST_ARGS)
+
+cluster-up: $(VENV)/.dev $(TOOLS)/.stamp ## Keep a cluster of one real node with the images, to work with by kubectl (root)
+	hack/install-parts.sh e2e
+	hack/e2e-images $(E2E_IMAGES)
+	hack/cluster up $(CLUSTER) $(E2E_IMAGES)
+
+cluster-down: ## Take the cluster of cluster-up down
+	hack/cluster down $(CLUSTER)
 
 soak: $(VENV)/.dev $(TOOLS)/.stamp ## Run the long tests: kill and continue over and over, 10,000 faults around the operator
 	LABELPLANE_FAULTS=10000 $(BIN)/pytest tests/soak tests/integration/operator/test_faults.py --timeout=0 $(PYTEST_ARGS)
