@@ -15,6 +15,7 @@ from labelplane_cli.commands.plan import plan
 from labelplane_cli.commands.report import report
 from labelplane_cli.commands.rules import rules
 from labelplane_cli.commands.run import run
+from labelplane_cli.commands.votes import votes
 from labelplane_cli.failing import Session
 from labelplane_cli.logs import start_logging
 from labelplane_cli.versions import print_version
@@ -60,4 +61,5 @@ app.command("explain", rich_help_panel=_RESULTS)(explain)
 app.command("aggregate", rich_help_panel=_TOOLS)(aggregate)
 app.command("agreement", rich_help_panel=_TOOLS)(agreement)
 app.add_typer(rules, name="rules", rich_help_panel=_TOOLS)
+app.add_typer(votes, name="votes", rich_help_panel=_TOOLS)
 app.command("doctor", rich_help_panel=_TOOLS)(doctor)

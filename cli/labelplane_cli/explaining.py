@@ -14,6 +14,7 @@ from labelplane_cli.errors import NoSuchItem
 from labelplane_cli.results import RunResults
 from labelplane_core.errors import ObjectNotFound
 from labelplane_core.tables import (
+    DECISIONS,
     INDEX,
     ITEM_ERRORS,
     KNOWLEDGE_BASES,
@@ -38,7 +39,7 @@ Row = dict[str, Any]
 
 _SHOWN_CLASSES: Final = 3
 _CLOSE_NAMES: Final = 3
-_KINDS: Final = {RULES: "rule", KNOWLEDGE_BASES: "knowledge base"}
+_KINDS: Final = {RULES: "rule", KNOWLEDGE_BASES: "knowledge base", DECISIONS: "decision of"}
 
 
 async def explain_item(results: RunResults, item: str) -> list[str]:

@@ -3,8 +3,8 @@
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from labelplane_api.rules import Rule, needs
-from labelplane_api.schema import ApiModel, Bool, Change, Float, Int, LongText, option
+from labelplane_api.rules import Rule, needs, unique_items
+from labelplane_api.schema import ApiModel, Bool, Change, ClassName, FieldName, Float, Int, LongText, option
 
 
 class OnDeadline(StrEnum):
@@ -16,6 +16,27 @@ class OnDeadline(StrEnum):
 
 def _fails_late(review: Any) -> bool:
     return review.on_deadline is OnDeadline.FAIL
+
+
+class Reviewer(ApiModel):
+    """One person's rights and part of the work."""
+
+    name: FieldName = option("name is the person's name, as it stands with their votes.")
+    adjudicator: Bool = option(
+        "adjudicator, when true, lets the person decide items that people disagree on, or send them back.",
+        default=False,
+    )
+    classes: tuple[ClassName, ...] = option(
+        "classes are the classes that the person looks at: an item that the model takes for another is not shown to "
+        "them; empty are all, and an item of which the model says nothing is everybody's.",
+        (),
+        max_length=1000,
+    )
+    share: Float = option(
+        "share is the share of the items that the person may be asked about, above 0 and at most 1.", 1.0, gt=0, le=1
+    )
+
+    checks: ClassVar[tuple[Rule, ...]] = (unique_items("classes"),)
 
 
 class Review(ApiModel):
@@ -45,7 +66,15 @@ class Review(ApiModel):
         change=Change.AT_ONCE,
     )
     guidelines: LongText = option("guidelines is what people are told, as Markdown.", "", change=Change.AT_ONCE)
+    people: tuple[Reviewer, ...] = option(
+        "people are those with a right or a part of their own; who is not named may be asked about any item, and only "
+        "the job's owner decides. Read by the review page alone.",
+        (),
+        max_length=200,
+        change=Change.AT_ONCE,
+    )
 
     checks: ClassVar[tuple[Rule, ...]] = (
+        unique_items("people", key="name"),
         needs("deadlineSeconds", when="self.onDeadline == 'Fail'", reason="for onDeadline Fail", holds=_fails_late),
     )

@@ -23,7 +23,8 @@ LabelplaneError
 │   ├── BadRule              a rule cannot be compiled; names rule and field
 │   ├── BadRuleFile          a file of rules holds something else; names file, line and column
 │   ├── BadKnowledgeBase     a knowledge base cannot be read; names it, file and line
-│   └── BadTicket            a ticket for an item's content that was not signed here
+│   ├── BadTicket            a ticket for an item's content that was not signed here
+│   └── BadDecision          a decision whose answer is none of the task's, or whose id is taken
 ├── MissingRuleFile          a file of rules is not there yet: trying again helps once it is mounted
 ├── PrefixTaken              another job has claimed the output prefix
 ├── DatasetChanged           the prefix holds an index that was made with other settings of the data set
@@ -31,6 +32,7 @@ LabelplaneError
 ├── NotPrepared              a vote came before the data set was indexed
 ├── UnknownItem              the data set has no item of that name
 ├── ItemGone                 an item's file is not there any more
+├── NobodyAsked              an item is sent back that no round has asked about
 ├── NotLeased                a task is not in the hands of who gives it back
 └── TicketExpired            a ticket has run out; another can be had
 ```
@@ -47,6 +49,7 @@ from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 __all__ = [
     "AggregationError",
     "BadDataset",
+    "BadDecision",
     "BadKnowledgeBase",
     "BadRule",
     "BadRuleFile",
@@ -62,6 +65,7 @@ __all__ = [
     "ItemGone",
     "MissingColumnError",
     "MissingRuleFile",
+    "NobodyAsked",
     "NotLeased",
     "NotPrepared",
     "NullVoteError",
@@ -203,6 +207,19 @@ class BadTicket(InvalidInput):
     """A ticket for an item's content was not signed by this job's service."""
 
     reason = "BadTicket"
+
+
+class BadDecision(InvalidInput):
+    """A decision cannot stand: its answer is none of the task's, or its id is that of another vote."""
+
+    reason = "BadDecision"
+
+
+class NobodyAsked(LabelplaneError):
+    """An item cannot be sent back to people whom no round has asked about it."""
+
+    reason = "NobodyAsked"
+    code = ErrorCode.FAILED_PRECONDITION
 
 
 class TicketExpired(LabelplaneError):

@@ -8,6 +8,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelplane_core.tables import is_decision
+
 __all__ = ["Gold", "Inferred"]
 
 FloatArray = npt.NDArray[np.float64]
@@ -25,6 +27,26 @@ class Gold:
         """Return the gold of a role."""
         chosen = index.filter(pc.equal(index.column("gold_role"), role))
         return cls(chosen.column("item_id").combine_chunks(), chosen.column("gold").combine_chunks())
+
+    @classmethod
+    def decided(cls, votes: pa.Table) -> "Gold":
+        """Return what people have decided, of several decisions on an item the last.
+
+        Args:
+            votes: `VOTES` that count, the oldest first.
+        """
+        chosen = votes.filter(is_decision(votes)).select(["item_id", "answer"]).to_pydict()
+        last = dict(zip(chosen["item_id"], chosen["answer"], strict=True))
+        return cls(pa.array(last.keys(), pa.string()), pa.array(last.values(), pa.string()))
+
+    def and_decided(self, votes: pa.Table) -> "Gold":
+        """Return this gold and what people have decided of other items; known truth is no one's to decide."""
+        decided = Gold.decided(votes)
+        is_new = pc.invert(pc.is_in(decided.item_ids, value_set=_one(self.item_ids)))
+        return Gold(
+            pa.concat_arrays([_one(self.item_ids), decided.item_ids.filter(is_new)]),
+            pa.concat_arrays([_one(self.classes), decided.classes.filter(is_new)]),
+        )
 
     def __len__(self) -> int:
         """Return how many items are known."""

@@ -19,6 +19,7 @@ from labelplane_aggregation.sources import KnownClasses, weigh_rules
 from labelplane_aggregation.voters import Voters
 from labelplane_core.errors import InvalidInput
 from labelplane_core.tables import (
+    DECISIONS,
     POSTERIORS,
     RELIABILITIES,
     UNIT_POSTERIORS,
@@ -27,6 +28,7 @@ from labelplane_core.tables import (
     from_matrix,
     is_by_people,
     is_by_rules,
+    is_decision,
     to_matrix,
 )
 
@@ -57,9 +59,10 @@ def infer(
 ) -> Inferred:
     """Infer every item's class from all votes.
 
-    Majority vote takes all votes alike. Under every other method rules and knowledge bases are weighed by themselves
-    (`sources.weigh_rules`), with people's labels and gold as the measure, and what they say of an item becomes its
-    prior beside the model's; the method then infers from people's votes, and where there are none that prior decides.
+    An adjudicated vote wins: its item is held at its class, as gold is. Majority vote takes all others alike. Under
+    every other method rules and knowledge bases are weighed by themselves (`sources.weigh_rules`), with people's labels
+    and gold as the measure, and what they say of an item becomes its prior beside the model's; the method then infers
+    from people's votes, and where there are none that prior decides.
 
     Args:
         votes: `VOTES` as they came; only those that count are used, and of two of one annotator the later.
@@ -74,6 +77,8 @@ def infer(
     counting = current_votes(votes).sort_by([("time", "ascending"), ("vote_id", "ascending")])
     if not len(counting):
         return _nothing(task)
+    if pc.any(is_decision(counting)).as_py():
+        gold = Gold.decided(counting) if gold is None else gold.and_decided(counting)
     by_rules = is_by_rules(counting)
     if inference.method in _TAKES_ALL or not pc.any(by_rules).as_py():
         return _by_votes(counting, task, inference, gold=gold, predictions=predictions)
@@ -258,7 +263,7 @@ def _reliabilities(fit: Fit, voters: Voters) -> pa.Table:
             "confusion": from_matrix(confusion),
         },
         schema=RELIABILITIES.arrow,
-    ).filter(is_first)
+    ).filter(pc.and_(is_first, pc.not_equal(sources, DECISIONS)))  # who decides is right by definition
 
 
 def _nothing(task: Task) -> Inferred:

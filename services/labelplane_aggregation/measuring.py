@@ -12,20 +12,20 @@ from labelplane_aggregation.inferred import Gold
 from labelplane_aggregation.inferring import vote_frame
 from labelplane_aggregation.models import VoteMatrix
 from labelplane_aggregation.requests import Task
-from labelplane_core.tables import current_votes, is_by_people
+from labelplane_core.tables import current_votes, is_asked
 
 __all__ = ["agreement_figures", "estimated_error", "gate_figures"]
 
 
 def agreement_figures(votes: pa.Table, task: Task) -> dict[str, float]:
-    """Return alpha and ac1 of the votes of people that count; one that is not defined is absent.
+    """Return alpha and ac1 of the votes of people that count, decisions aside; one that is not defined is absent.
 
     Args:
         votes: `VOTES` as they came; of two votes of one annotator for one item the later counts.
         task: kind and classes.
     """
     counting = current_votes(votes)
-    people = counting.filter(is_by_people(counting))
+    people = counting.filter(is_asked(counting))
     if not len(people):
         return {}
     in_order = people.sort_by([("time", "ascending"), ("vote_id", "ascending")])

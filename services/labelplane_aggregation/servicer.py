@@ -18,6 +18,13 @@ from labelplane_aggregation.converters import (
     vote_request,
 )
 from labelplane_aggregation.inbox import Desk, ReviewInbox
+from labelplane_aggregation.inbox.adjudication_converters import (
+    conflicts_to_proto,
+    decision,
+    deeds_to_proto,
+    rules_to_proto,
+    sending_back,
+)
 from labelplane_aggregation.inbox.converters import incoming_votes, progress_to_proto, receipt_to_proto, tasks_to_proto
 from labelplane_aggregation.inbox.desk_converters import (
     checked_annotator,
@@ -123,20 +130,33 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
         votes = incoming_votes(request, now=self._clock.now())
         if request.leased:
             return receipt_to_proto(await self._desk.submit(votes, [vote.lease_id for vote in request.votes]))
-        return receipt_to_proto(await self._inbox.submit(votes))
+        receipt = await self._desk.push(
+            votes, pushed_by=request.pushed_by.strip(), origin=request.origin, replaces=request.replaces
+        )
+        return receipt_to_proto(receipt)
 
     async def GetProgress(  # noqa: N802 - the RPC's name
         self, request: inbox_pb.GetProgressRequest, context: "Context"
     ) -> inbox_pb.GetProgressResponse:
         """Return the counts."""
         person = person_to_proto(await self._desk.person(request.annotator)) if request.annotator else None
-        return progress_to_proto(await self._inbox.progress(), person)
+        progress = await self._inbox.progress()
+        if not request.details:
+            return progress_to_proto(progress, person)
+        conflicts, origin = await self._desk.adjudication.waiting(), await self._desk.showing.origin()
+        return progress_to_proto(progress, person, conflicts=conflicts, content_origin=origin)
 
     async def LeaseTask(self, request: inbox_pb.LeaseTaskRequest, context: "Context") -> inbox_pb.LeaseTaskResponse:  # noqa: N802
         """Hand tasks out."""
         wish = lease_wish(request)
         return handed_out_to_proto(
-            await self._desk.lease(wish.annotator, count=wish.count, seconds=wish.seconds, holding=wish.holding)
+            await self._desk.lease(
+                wish.annotator,
+                count=wish.count,
+                seconds=wish.seconds,
+                holding=wish.holding,
+                assignment=wish.assignment,
+            )
         )
 
     async def SkipTask(self, request: inbox_pb.SkipTaskRequest, context: "Context") -> inbox_pb.SkipTaskResponse:  # noqa: N802
@@ -160,13 +180,15 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
 
     async def SignItem(self, request: inbox_pb.SignItemRequest, context: "Context") -> inbox_pb.SignItemResponse:  # noqa: N802
         """Return a text, or a ticket for content."""
-        return shown_to_proto(await self._desk.sign(request.item_id))
+        if not request.item_id and request.content_ticket:
+            return shown_to_proto(await self._desk.showing.sign_again(request.content_ticket))
+        return shown_to_proto(await self._desk.showing.sign(request.item_id))
 
     async def ReadItem(  # noqa: N802 - the RPC's name
         self, request: inbox_pb.ReadItemRequest, context: "Context"
     ) -> AsyncIterator[inbox_pb.ReadItemResponse]:
         """Stream an item's content."""
-        for piece in content_to_proto(await self._desk.content(request.content_ticket)):
+        for piece in content_to_proto(await self._desk.showing.content(request.content_ticket)):
             yield piece
 
     async def ListPeople(self, request: inbox_pb.ListPeopleRequest, context: "Context") -> inbox_pb.ListPeopleResponse:  # noqa: N802
@@ -179,6 +201,34 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
         """Return the least certain answers."""
         limit = limit_of(request.limit, usual=20, most=200)
         return doubtful_to_proto(await self._desk.doubtful(request.posteriors_ref, limit=limit))
+
+    async def ListConflicts(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ListConflictsRequest, context: "Context"
+    ) -> inbox_pb.ListConflictsResponse:
+        """Return the items that wait for a decision."""
+        limit = limit_of(request.limit, usual=20, most=200)
+        return conflicts_to_proto(await self._desk.adjudication.conflicts(after=request.after_item_id, limit=limit))
+
+    async def DecideItem(self, request: inbox_pb.DecideItemRequest, context: "Context") -> inbox_pb.DecideItemResponse:  # noqa: N802
+        """Take a decision in; it is durable when this returns."""
+        is_correction = await self._desk.adjudication.decide(decision(request, now=self._clock.now()))
+        return inbox_pb.DecideItemResponse(is_correction=is_correction)
+
+    async def SendBack(self, request: inbox_pb.SendBackRequest, context: "Context") -> inbox_pb.SendBackResponse:  # noqa: N802
+        """Ask people about an item anew."""
+        missing = await self._desk.adjudication.send_back(sending_back(request, now=self._clock.now()))
+        return inbox_pb.SendBackResponse(votes_missing=missing)
+
+    async def ListDeeds(self, request: inbox_pb.ListDeedsRequest, context: "Context") -> inbox_pb.ListDeedsResponse:  # noqa: N802
+        """Return a page of the audit log."""
+        limit = limit_of(request.limit, usual=50, most=500)
+        return deeds_to_proto(await self._desk.deeds(before=request.before_number, limit=limit))
+
+    async def ListRuleDiagnostics(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ListRuleDiagnosticsRequest, context: "Context"
+    ) -> inbox_pb.ListRuleDiagnosticsResponse:
+        """Return how rules do."""
+        return rules_to_proto(await self._desk.rule_diagnostics(request.diagnostics_ref))
 
 
 def register(parts: ServiceParts) -> list[Registration]:

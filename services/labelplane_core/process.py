@@ -24,7 +24,15 @@ from labelplane_core.queue import QueueLimits, WorkQueue
 from labelplane_core.rpc import Registration, RpcServer, TlsFiles
 from labelplane_core.settings import ServiceSettings
 from labelplane_core.shards import Stage
-from labelplane_core.storage import Layout, ObjectStore, StoreOptions, open_store, probe_conditional_put
+from labelplane_core.storage import (
+    AddressSigner,
+    Layout,
+    ObjectStore,
+    StoreOptions,
+    open_signer,
+    open_store,
+    probe_conditional_put,
+)
 
 if TYPE_CHECKING:
     from labelplane_core.queue.opening import JobQueues
@@ -58,6 +66,7 @@ class ServiceParts:
         clock: the time.
         open_address: returns the store at another address of the job, read only; `BadKey` for what is none.
         trusted_packages: Python packages whose functions may run as rules.
+        item_addresses: gives items addresses at which browsers read them; None where this process hands their bytes on.
         open_queue: returns the queue from which workers take a stage's shards; None where there are no workers, so
             that a service works its shards by itself.
         rules_folder: holds a folder of files of rules for each mounted ConfigMap; None where none is.
@@ -70,6 +79,7 @@ class ServiceParts:
     clock: Clock
     open_address: Callable[[str], ObjectStore] = _opens_nothing
     trusted_packages: tuple[str, ...] = ()
+    item_addresses: AddressSigner | None = None
     open_queue: Callable[[Stage], WorkQueue] | None = None
     rules_folder: Path | None = None
 
@@ -163,6 +173,7 @@ async def _open_parts(settings: ServiceSettings, *, owner: str, queues: "JobQueu
         clock=clock,
         open_address=partial(open_in_cluster, options=options),
         trusted_packages=settings.trusted_package_names,
+        item_addresses=open_signer(settings.data_uri, options=options, endpoint=settings.items_endpoint),
         open_queue=None if queues is None else queues.open,
         rules_folder=settings.rules_folder,
     )

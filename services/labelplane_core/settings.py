@@ -112,6 +112,12 @@ class ServiceSettings(ProcessSettings):
         description="Python packages, with commas between, whose functions may run as rules; empty trusts none.",
     )
 
+    items_endpoint: str = Field(
+        default="",
+        description="https://host[:port] at which browsers reach the S3 server of the data set: images are then shown "
+        "from there by presigned addresses; empty streams them through the review page.",
+    )
+
     @model_validator(mode="after")
     def _queue_is_whole(self) -> Self:
         if self.queue_servers and not (self.queue_namespace and self.queue_job):

@@ -16,6 +16,7 @@ __all__ = [
     "DoubtfulItem",
     "HandedOut",
     "LeasedTask",
+    "Part",
     "PersonCounts",
     "Remark",
     "Shown",
@@ -32,6 +33,14 @@ class LeasedTask:
     task: OpenTask
     lease_id: str
     content_ticket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A person's part of the work: no classes are all."""
+
+    classes: tuple[str, ...] = ()
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +92,7 @@ class PersonCounts:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The people's side of a job, and one person's part in it."""
+    """The people's side of a job, and one person's part in it; `conflicts` and `content_origin` are details."""
 
     tasks: int
     tasks_open: int
@@ -91,6 +100,8 @@ class Counts:
     votes_missing: int
     votes_set_aside: int
     person: PersonCounts | None
+    conflicts: int = 0
+    content_origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +117,13 @@ class Remark:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """An item's text, or the ticket for its content."""
+    """An item's text, or the ticket for its content; with an address where the bucket shows it itself."""
 
     text: str
     content_ticket: str
+    until: datetime | None = None
+    address: str = ""
+    address_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +143,13 @@ class DeskClient:
     def __init__(self, channel: Any) -> None:
         self._stub = pb_grpc.ReviewInboxServiceStub(channel)
 
-    async def lease(self, annotator: str, *, count: int, seconds: int, holding: Sequence[str]) -> HandedOut:
-        """Hold on to what a person has, and hand out up to `count` tasks more."""
+    async def lease(
+        self, annotator: str, *, count: int, seconds: int, holding: Sequence[str], part: Part | None = None
+    ) -> HandedOut:
+        """Hold on to what a person has, and hand out up to `count` tasks more of their part."""
         request = pb.LeaseTaskRequest(annotator=annotator, count=count, lease_seconds=seconds, holding=holding)
+        if part is not None:
+            request.assignment.CopyFrom(pb.Assignment(classes=part.classes, share=part.share))
         answer = await self._stub.LeaseTask(request, timeout=CALL_SECONDS)
         return HandedOut(
             tuple(LeasedTask(task_from_proto(each.task), each.lease_id, each.content_ticket) for each in answer.tasks),
@@ -168,9 +186,10 @@ class DeskClient:
             for each in answer.comments
         ]
 
-    async def counts(self, annotator: str = "") -> Counts:
-        """Return the counts, those of one person with them when one is named."""
-        answer = await self._stub.GetProgress(pb.GetProgressRequest(annotator=annotator), timeout=CALL_SECONDS)
+    async def counts(self, annotator: str = "", *, has_details: bool = False) -> Counts:
+        """Return the counts, those of one person with them when one is named; with details where they are wanted."""
+        request = pb.GetProgressRequest(annotator=annotator, details=has_details)
+        answer = await self._stub.GetProgress(request, timeout=CALL_SECONDS)
         return Counts(
             tasks=answer.tasks,
             tasks_open=answer.tasks_open,
@@ -178,6 +197,8 @@ class DeskClient:
             votes_missing=answer.votes_missing,
             votes_set_aside=answer.votes_set_aside,
             person=_person(answer.person) if answer.HasField("person") else None,
+            conflicts=answer.conflicts,
+            content_origin=answer.content_origin,
         )
 
     async def people(self) -> list[PersonCounts]:
@@ -197,13 +218,29 @@ class DeskClient:
     async def sign(self, item_id: str) -> Shown:
         """Return an item's text, or a ticket for its content."""
         answer = await self._stub.SignItem(pb.SignItemRequest(item_id=item_id), timeout=CALL_SECONDS)
-        return Shown(answer.text, answer.content_ticket)
+        return _shown(answer)
+
+    async def sign_again(self, content_ticket: str) -> Shown:
+        """Do the same for the item of a ticket."""
+        request = pb.SignItemRequest(content_ticket=content_ticket)
+        return _shown(await self._stub.SignItem(request, timeout=CALL_SECONDS))
 
     async def content(self, content_ticket: str) -> AsyncIterator[tuple[str, bytes]]:
         """Yield an item's content in pieces; the first names its media type."""
         request = pb.ReadItemRequest(content_ticket=content_ticket)
         async for piece in self._stub.ReadItem(request, timeout=CALL_SECONDS):
             yield piece.media_type, piece.data
+
+
+def _shown(answer: pb.SignItemResponse) -> Shown:
+    has_address = answer.HasField("address_expires")
+    return Shown(
+        answer.text,
+        answer.content_ticket,
+        answer.expires.ToDatetime(UTC),
+        answer.address,
+        answer.address_expires.ToDatetime(UTC) if has_address else None,
+    )
 
 
 def _vote(annotator: str, answer: Answer) -> pb.Vote:

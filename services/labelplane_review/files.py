@@ -2,7 +2,6 @@
 
 import asyncio
 import csv
-import hashlib
 import io
 import json
 import logging
@@ -14,6 +13,7 @@ import grpc
 
 from labelplane_core.errors import ObjectNotFound, StoreError
 from labelplane_core.storage import ObjectStore
+from labelplane_review.file_votes import FileAnswer, bad_vote, new_votes
 from labelplane_review.inbox_client import InboxClient, NewVote, OpenTask
 from labelplane_review.passing import passes
 from labelplane_review.vote_files import FORMULA, SUFFIXES, BadRow, VoteRow, is_complete, read_rows
@@ -40,19 +40,11 @@ class PollTimes:
         return self.first_seconds if is_new else min(2 * seconds, self.longest_seconds)
 
 
-@dataclass(frozen=True, slots=True)
-class _Answer:
-    """What a file said last of an item; `changes` counts how often it said something else before."""
-
-    label: str
-    changes: int = 0
-
-
 @dataclass(slots=True)
 class _Memory:
     """What was sent already: the answer by file, annotator and item. Kept in the folder, so a restart knows it."""
 
-    answers: dict[str, dict[str, _Answer]] = field(default_factory=dict)
+    answers: dict[str, dict[str, FileAnswer]] = field(default_factory=dict)
     told: set[str] = field(default_factory=set)
 
     def to_json(self) -> bytes:
@@ -70,7 +62,7 @@ class _Memory:
         try:
             return cls(
                 {
-                    name: {voter: _Answer(*answer) for voter, answer in answers.items()}
+                    name: {voter: FileAnswer(*answer) for voter, answer in answers.items()}
                     for name, answers in fields.items()
                 }
             )
@@ -168,14 +160,7 @@ class FilesConnector:
     async def _send(self, name: str, rows: Sequence[VoteRow | BadRow]) -> None:
         memory = await self._remembered()
         known = memory.answers.get(name, {})
-        new: dict[str, tuple[_Answer, NewVote]] = {}
-        for row in rows:
-            if isinstance(row, VoteRow):
-                voter, before = _voter(row), known.get(_voter(row))
-                new.pop(voter, None)  # the last row of an item counts
-                if before is None or before.label != row.label:
-                    answer = _Answer(row.label, 0 if before is None else before.changes + 1)
-                    new[voter] = (answer, _vote(name, row, answer, before=before))
+        new = new_votes(name, rows, known)
         bad = [row for row in rows if isinstance(row, BadRow)]
         await self._submit(name, [vote for _, vote in new.values()], bad, memory)
         if new:
@@ -189,7 +174,7 @@ class FilesConnector:
         if not (votes or bad):
             return
         places = {vote.vote_id: vote.origin for vote in votes}
-        for each in await self._inbox.submit([*votes, *(_bad_vote(name, row) for row in bad)], origin=name):
+        for each in await self._inbox.submit([*votes, *(bad_vote(name, row) for row in bad)], origin=name):
             if each.vote_id in places:
                 place = places[each.vote_id]
                 self._tell_once(memory, f"{place}: {each.message.removeprefix(f'{place}: ')}")
@@ -206,42 +191,6 @@ class FilesConnector:
             except (ObjectNotFound, ValueError):
                 self._memory = _Memory()
         return self._memory
-
-
-def _voter(row: VoteRow) -> str:
-    return json.dumps([row.annotator, row.item], ensure_ascii=False)
-
-
-def _vote(name: str, row: VoteRow, answer: _Answer, *, before: _Answer | None) -> NewVote:
-    """Return the vote of a row; the same row in the same file is the same vote."""
-    return NewVote(
-        vote_id=_vote_id(name, row, answer),
-        item_id=row.item,
-        annotator=row.annotator,
-        answer=row.label,
-        suggestion_shown=True,
-        supersedes="" if before is None else _vote_id(name, row, before),
-        origin=row.place,
-    )
-
-
-def _vote_id(name: str, row: VoteRow, answer: _Answer) -> str:
-    """Return the hash of file, annotator, item and label, and from the second change on of their number too.
-
-    So an answer that is changed and changed back is no vote that was sent before.
-    """
-    parts: list[str | int] = [name, row.annotator, row.item, answer.label]
-    return _hash(*parts, *([answer.changes] if answer.changes > 1 else []))
-
-
-def _bad_vote(name: str, row: BadRow) -> NewVote:
-    """Return a vote of nobody about nothing, which the inbox sets aside and counts."""
-    return NewVote(vote_id=_hash(name, row.place, row.message), item_id="", annotator=name, answer="", origin=row.place)
-
-
-def _hash(*parts: str | int) -> str:
-    text = json.dumps(parts, ensure_ascii=False)
-    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16, person=b"labelplane-file").hexdigest()
 
 
 def _tasks_csv(tasks: Sequence[OpenTask]) -> bytes:

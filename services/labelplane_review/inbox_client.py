@@ -8,7 +8,7 @@ from typing import Any
 from labelplane.aggregation.v1 import review_inbox_pb2 as pb
 from labelplane.aggregation.v1 import review_inbox_pb2_grpc as pb_grpc
 
-__all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected", "task_from_proto"]
+__all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected", "task_from_proto", "vote_to_proto"]
 
 CALL_SECONDS = 30.0
 PAGE = 500
@@ -41,6 +41,7 @@ class NewVote:
     lead_time_seconds: float = 0.0
     suggestion_shown: bool = False
     supersedes: str = ""
+    retracted: bool = False
     origin: str = ""
 
 
@@ -75,7 +76,7 @@ class InboxClient:
         """Send votes and return those that cannot count; all others are durable then."""
         rejected: list[Rejected] = []
         for start in range(0, len(votes), VOTES_A_CALL):
-            chunk = [_message(vote) for vote in votes[start : start + VOTES_A_CALL]]
+            chunk = [vote_to_proto(vote) for vote in votes[start : start + VOTES_A_CALL]]
             request = pb.SubmitVotesRequest(votes=chunk, origin=origin)
             answer = await self._stub.SubmitVotes(request, timeout=CALL_SECONDS)
             rejected += [Rejected(each.vote_id, each.reason, each.message) for each in answer.set_aside]
@@ -96,7 +97,8 @@ def task_from_proto(message: pb.ReviewTask) -> OpenTask:
     )
 
 
-def _message(vote: NewVote) -> pb.Vote:
+def vote_to_proto(vote: NewVote) -> pb.Vote:
+    """Return the message for a vote."""
     message = pb.Vote(
         vote_id=vote.vote_id,
         item_id=vote.item_id,
@@ -105,6 +107,7 @@ def _message(vote: NewVote) -> pb.Vote:
         lead_time_seconds=vote.lead_time_seconds,
         suggestion_shown=vote.suggestion_shown,
         supersedes=vote.supersedes,
+        retracted=vote.retracted,
         origin=vote.origin,
     )
     if vote.time is not None:

@@ -26,7 +26,15 @@ from labelplane_core.errors import StoreUnavailable
 from labelplane_core.operations import OperationRunner, RunnerSettings
 from labelplane_core.process import ServiceParts, operation_registration
 from labelplane_core.rpc import RpcServer, open_channel
-from labelplane_core.storage import FolderStore, Layout, ObjectInfo, ObjectStore, StoredObject, open_store
+from labelplane_core.storage import (
+    AddressSigner,
+    FolderStore,
+    Layout,
+    ObjectInfo,
+    ObjectStore,
+    StoredObject,
+    open_store,
+)
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import SCORES, SELECTION, TableManifest, from_matrix
 
@@ -169,14 +177,21 @@ class World:
     out: Path
     services: list[Service] = field(default_factory=list)
 
-    async def start(self, *, owner: str = "", time: Clock | None = None) -> Service:
+    async def start(
+        self,
+        *,
+        owner: str = "",
+        time: Clock | None = None,
+        data: ObjectStore | None = None,
+        item_addresses: AddressSigner | None = None,
+    ) -> Service:
         """Start a process; another one may be running still, or be dead. `time` is what leases and tickets go by."""
         store = FlakyStore(FolderStore(self.out))
         layout, clock = Layout(), SystemClock()
         settings = RunnerSettings(heartbeat_seconds=0.2, watch_poll_seconds=0.01, is_sole_owner=True)
         name = owner or f"process-{len(self.services)}"
         runner = OperationRunner(store, layout, clock=clock, owner=name, settings=settings)
-        data = open_store(f"file://{self.data}", readonly=True)
+        data = data or open_store(f"file://{self.data}", readonly=True)
         parts = ServiceParts(
             store=store,
             layout=layout,
@@ -184,6 +199,7 @@ class World:
             operations=runner,
             clock=time or clock,
             open_address=lambda uri: open_store(f"file://{self.data / uri}", readonly=True),
+            item_addresses=item_addresses,
             rules_folder=self.data / "rules",
         )
         server = RpcServer(

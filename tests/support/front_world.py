@@ -14,11 +14,13 @@ from labelplane_api.job import LabelingJob
 from labelplane_core.clock import SystemClock
 from labelplane_core.rpc import open_channel
 from labelplane_review.desk_client import DeskClient
+from labelplane_review.jury_client import JuryClient
 from labelplane_review.web.access import SecretLink
 from labelplane_review.web.app import make_app
 from labelplane_review.web.jobs import JobAtHand
 
 SECRET = "secret-of-the-test"
+GUEST_SECRET = "what-others-get"
 
 
 @dataclass
@@ -27,13 +29,14 @@ class OneJob:
 
     job: LabelingJob
     desk: DeskClient
+    jury: JuryClient
     others: Sequence[str] = ()
 
     def names(self) -> Sequence[str]:
         return (self.job.metadata.name, *self.others)
 
     def find(self, name: str) -> JobAtHand | None:
-        return JobAtHand(self.job, self.desk) if name in self.names() else None
+        return JobAtHand(self.job, self.desk, self.jury) if name in self.names() else None
 
 
 @dataclass
@@ -74,9 +77,9 @@ def page_job(*, name: str = "job", **review: Any) -> LabelingJob:
 async def front_of(service: Service, *, job: LabelingJob | None = None) -> AsyncIterator[Browser]:
     """Serve the front of a job, and yield a browser that has not come in yet."""
     channel = open_channel(service.address, token=TOKEN)
-    jobs = OneJob(job or page_job(), DeskClient(channel))
+    jobs = OneJob(job or page_job(), DeskClient(channel), JuryClient(channel))
     port = unused_port()
-    access = SecretLink(SECRET, name="ann", hosts=(f"127.0.0.1:{port}",))
+    access = SecretLink(SECRET, name="ann", hosts=(f"127.0.0.1:{port}",), guest_secret=GUEST_SECRET)
     server = TestServer(make_app(jobs, access, now=SystemClock().now), host="127.0.0.1", port=port)
     client = TestClient(server, cookie_jar=CookieJar(unsafe=True))
     await client.start_server()

@@ -259,6 +259,18 @@ RULES = [
         id="failing at no deadline",
     ),
     pytest.param(
+        JOB.with_review(people=[{"name": "Ada"}, {"name": "Ben"}]),
+        JOB.with_review(people=[{"name": "Ada"}, {"name": "Ada"}]),
+        'spec.review.people: "Ada" is listed twice: remove one',
+        id="a person twice",
+    ),
+    pytest.param(
+        JOB.with_review(people=[{"name": "Ada", "classes": ["cat", "dog"]}]),
+        JOB.with_review(people=[{"name": "Ada", "classes": ["cat", "cat"]}]),
+        'spec.review.people[0].classes: "cat" is listed twice: remove one',
+        id="a class of a person twice",
+    ),
+    pytest.param(
         JOB.with_output(formats=["Csv", "Jsonl"]),
         JOB.with_output(formats=["Csv", "Csv"]),
         'spec.output.formats: "Csv" is listed twice: remove one',

@@ -41,6 +41,8 @@ def run(
     trust: TrustOption = "",
 ) -> None:
     """Run a job until its labels are done. The same command goes on after Ctrl-C or a crash."""
+    import os
+
     from labelplane_api.load import read_manifests
     from labelplane_api.support import check_supported
     from labelplane_cli.embedded.addresses import resolve_addresses
@@ -56,6 +58,7 @@ def run(
         data=data or None,
         out=out or None,
         trusted_packages=trusted,
+        items_endpoint=os.environ.get("LABELPLANE_ITEMS_ENDPOINT", ""),
     )
     if replay is None:
         run_job(
@@ -74,21 +77,27 @@ def run_job(
     """Run a job to its end, show it, print how it ended and return it; `front` says how to serve the review page.
 
     Raises:
+        InvalidInput: the settings of webhooks cannot be used.
         JobHasFailed: it cannot go on.
         JobIsSuspended: it is to rest.
         typer.Exit: somebody stopped it; with code 130.
     """
     import asyncio
+    import os
 
     from labelplane_cli.concluding import print_conclusion
     from labelplane_cli.embedded.play import play_until_told
     from labelplane_cli.watching import RunWatcher
     from labelplane_core.clock import SystemClock
+    from labelplane_review.webhooks.settings import WebhookSettings
 
     console, clock = output(), SystemClock()
+    webhooks = WebhookSettings.from_environment(os.environ)
     try:
         with RunWatcher(console, clock, quiet=quiet) as watcher:
-            job = asyncio.run(play_until_told(job, addresses, clock=clock, watcher=watcher, front=front))
+            job = asyncio.run(
+                play_until_told(job, addresses, clock=clock, watcher=watcher, front=front, webhooks=webhooks)
+            )
     except (KeyboardInterrupt, asyncio.CancelledError) as stopped:
         console.print("  Stopped. Nothing is lost: the same command goes on from here.")
         raise typer.Exit(INTERRUPTED) from stopped
@@ -110,8 +119,9 @@ def _front(job: "LabelingJob", *, is_wanted: bool, port: int | None, no_browser:
         return None
     console = output()
 
-    def tell(address: str) -> None:
+    def tell(address: str, for_others: str) -> None:
         console.print(f"  Review page: {address}", soft_wrap=True, highlight=False)
+        console.print(f"  For others:  {for_others}", soft_wrap=True, highlight=False)
         console.print("  Ctrl-C is safe: run the same command again.")
 
     return FrontWish(tell=tell, port=port, opens_browser=console.is_terminal and not no_browser)

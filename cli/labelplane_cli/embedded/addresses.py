@@ -9,7 +9,7 @@ from labelplane_api.load import Manifests
 from labelplane_cli.embedded.job_stores import JobStores
 from labelplane_cli.errors import CliError
 from labelplane_cli.terminal import folder_at
-from labelplane_core.storage import ObjectStore, StoreOptions, open_store
+from labelplane_core.storage import ObjectStore, StoreOptions, open_signer, open_store
 
 __all__ = ["RunAddresses", "resolve_addresses"]
 
@@ -25,6 +25,7 @@ class RunAddresses:
     options: StoreOptions
     ca_certificates: str = ""
     trusted_packages: tuple[str, ...] = ()
+    items_endpoint: str = ""
 
     def open_stores(self, *, store: ObjectStore | None = None) -> JobStores:
         """Return all stores of the job, with another one for its results where given."""
@@ -34,6 +35,7 @@ class RunAddresses:
             open_votes=self.open_votes,
             open_address=self.open_address,
             trusted_packages=self.trusted_packages,
+            item_addresses=open_signer(self.data_uri, options=self._trusting(), endpoint=self.items_endpoint),
         )
 
     def open_store(self) -> ObjectStore:
@@ -69,10 +71,11 @@ def resolve_addresses(
     data: str | None = None,
     out: str | None = None,
     trusted_packages: tuple[str, ...] = (),
+    items_endpoint: str = "",
 ) -> RunAddresses:
     """Return the addresses; paths in the job are relative to `beside`, those of flags to the working folder.
 
-    Functions of `trusted_packages` may run as rules.
+    Functions of `trusted_packages` may run as rules. `items_endpoint` is where browsers reach the items' S3 server.
 
     Raises:
         CliError: the items' folder is not there, or a Secret that the job names is missing.
@@ -96,6 +99,7 @@ def resolve_addresses(
         options,
         _ca_certificates(job, manifests.config_maps),
         trusted_packages,
+        items_endpoint,
     )
 
 

@@ -9,7 +9,7 @@ import socket
 import webbrowser
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ from labelplane_cli.errors import CliError
 from labelplane_core.clock import Clock
 from labelplane_operator.plan import Plan
 from labelplane_review.desk_client import DeskClient
+from labelplane_review.jury_client import JuryClient
 from labelplane_review.web.access import SecretLink
 from labelplane_review.web.app import make_app
 from labelplane_review.web.jobs import JobAtHand
@@ -37,9 +38,13 @@ VISIT_SECONDS: Final = 15.0
 
 @dataclass(frozen=True, slots=True)
 class FrontWish:
-    """How to serve the page: `tell` is given its secret link; without `port` it is the last one, or a free one."""
+    """How to serve the page.
 
-    tell: Callable[[str], None]
+    `tell` is given its secret links, the owner's and the one for others; without `port` it is the last one, or a free
+    one.
+    """
+
+    tell: Callable[[str, str], None]
     port: int | None = None
     opens_browser: bool = False
 
@@ -47,9 +52,10 @@ class FrontWish:
 class CurrentJob:
     """The one job of a run, as its last plan left it; also a watcher of plans."""
 
-    def __init__(self, job: LabelingJob, desk: DeskClient) -> None:
+    def __init__(self, job: LabelingJob, channel: Any) -> None:
         self._job = job
-        self._desk = desk
+        self._desk = DeskClient(channel)
+        self._jury = JuryClient(channel)
 
     def __call__(self, job: LabelingJob, plan: Plan) -> None:
         """Take the job's new status in."""
@@ -62,7 +68,7 @@ class CurrentJob:
 
     def find(self, name: str) -> JobAtHand | None:
         """Return the job when it is the one."""
-        return JobAtHand(self._job, self._desk) if name == self._job.metadata.name else None
+        return JobAtHand(self._job, self._desk, self._jury) if name == self._job.metadata.name else None
 
 
 def both(first: Watcher, second: Watcher) -> Watcher:
@@ -89,9 +95,10 @@ async def running_front(
     link = _Link.read(folder.path / "review-link.json")
     listening = _listen(wish.port, before=link.port)
     port = listening.getsockname()[1]
-    _Link(link.secret, port).write(folder.path / "review-link.json")
-    access = SecretLink(link.secret, name=_user(), hosts=(f"{HOST}:{port}", f"localhost:{port}"))
-    current, closing, visits = CurrentJob(job, DeskClient(channel)), asyncio.Event(), _Visits(clock)
+    replace(link, port=port).write(folder.path / "review-link.json")
+    hosts = (f"{HOST}:{port}", f"localhost:{port}")
+    access = SecretLink(link.secret, name=_user(), hosts=hosts, guest_secret=link.guest_secret)
+    current, closing, visits = CurrentJob(job, channel), asyncio.Event(), _Visits(clock)
     app = make_app(current, access, now=clock.now, closing=closing)
     app.on_response_prepare.append(visits.note)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -99,7 +106,7 @@ async def running_front(
     try:
         await web.SockSite(runner, listening).start()
         address = f"http://{HOST}:{port}/enter/{link.secret}"
-        wish.tell(address)
+        wish.tell(address, f"http://{HOST}:{port}/enter/{link.guest_secret}")
         if wish.opens_browser and _has_display():
             await asyncio.to_thread(webbrowser.open, address)
         yield current
@@ -113,23 +120,25 @@ async def running_front(
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """What the secret link is made of; kept for the next start, readable by this user alone."""
+    """What the secret links are made of; kept for the next start, readable by this user alone."""
 
     secret: str
     port: int
+    guest_secret: str
 
     @classmethod
     def read(cls, path: Path) -> "_Link":
         try:
             fields = json.loads(path.read_bytes())
-            return cls(str(fields["secret"]), int(fields["port"]))
-        except (OSError, ValueError, KeyError, TypeError):
-            return cls(secrets.token_urlsafe(24), 0)
+            guest_secret = str(fields.get("guest_secret") or secrets.token_urlsafe(24))
+            return cls(str(fields["secret"]), int(fields["port"]), guest_secret)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            return cls(secrets.token_urlsafe(24), 0, secrets.token_urlsafe(24))
 
     def write(self, path: Path) -> None:
         part = path.with_name(f".{path.name}")
         part.touch(mode=0o600)
-        part.write_text(json.dumps({"secret": self.secret, "port": self.port}), encoding="utf-8")
+        part.write_text(json.dumps(asdict(self)), encoding="utf-8")
         part.replace(path)
 
 

@@ -14,9 +14,11 @@ from labelplane_cli.embedded.front import FrontWish, both, running_front
 from labelplane_cli.embedded.run_folder import RunFolder, RunState
 from labelplane_cli.embedded.runtime import EmbeddedReconciler, Watcher
 from labelplane_cli.embedded.services import running_services
+from labelplane_cli.embedded.webhooks import telling_webhooks
 from labelplane_core.clock import Clock
 from labelplane_operator.requests import Installation
 from labelplane_operator.service_calls import ServiceCalls
+from labelplane_review.webhooks.settings import WebhookSettings
 
 __all__ = ["play", "play_until_told"]
 
@@ -25,7 +27,13 @@ INSTALLATION_ID = "embedded"
 
 
 async def play(
-    job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher, front: FrontWish | None = None
+    job: LabelingJob,
+    addresses: RunAddresses,
+    *,
+    clock: Clock,
+    watcher: Watcher,
+    front: FrontWish | None = None,
+    webhooks: WebhookSettings | None = None,
 ) -> LabelingJob:
     """Run a job until it is complete, has failed or is refused, going on where its folder stands; return it.
 
@@ -35,6 +43,7 @@ async def play(
         clock: the time.
         watcher: told of every plan.
         front: how to serve the review page; None for none.
+        webhooks: where notices go; None for nowhere.
 
     Raises:
         RunIsLive: another live process runs the folder.
@@ -52,6 +61,9 @@ async def play(
         if front is not None:
             page = running_front(front, job, folder=folder, channel=channel, clock=clock)
             watcher = both(await stack.enter_async_context(page), watcher)
+        if webhooks is not None:
+            told = telling_webhooks(webhooks, folder=folder, clock=clock)
+            watcher = both(await stack.enter_async_context(told), watcher)
         reconciler = EmbeddedReconciler(
             folder,
             ServiceCalls(channel),
@@ -63,7 +75,13 @@ async def play(
 
 
 async def play_until_told(
-    job: LabelingJob, addresses: RunAddresses, *, clock: Clock, watcher: Watcher, front: FrontWish | None = None
+    job: LabelingJob,
+    addresses: RunAddresses,
+    *,
+    clock: Clock,
+    watcher: Watcher,
+    front: FrontWish | None = None,
+    webhooks: WebhookSettings | None = None,
 ) -> LabelingJob:
     """Do the same, and stop at a safe point on SIGTERM as on Ctrl-C.
 
@@ -74,7 +92,7 @@ async def play_until_told(
     assert playing is not None
     loop.add_signal_handler(signal.SIGTERM, playing.cancel)
     try:
-        return await play(job, addresses, clock=clock, watcher=watcher, front=front)
+        return await play(job, addresses, clock=clock, watcher=watcher, front=front, webhooks=webhooks)
     finally:
         loop.remove_signal_handler(signal.SIGTERM)
 

@@ -41,6 +41,7 @@ async def running_services(stores: JobStores, *, address: str, clock: Clock) -> 
         clock=clock,
         open_address=stores.open_address,
         trusted_packages=stores.trusted_packages,
+        item_addresses=stores.item_addresses,
     )
     registrations = [*register(parts), operation_registration(parts)]
     server = RpcServer(registrations, token=token, clock=clock, registry=CollectorRegistry())

@@ -1,7 +1,8 @@
 """People's remarks on items."""
 
 import asyncio
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import KeysView, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import islice
@@ -38,27 +39,40 @@ class Comments:
 
     def __init__(self, store: ObjectStore, layout: Layout) -> None:
         self._by_id: dict[str, Comment] = {}
+        self._by_item: dict[str, list[Comment]] = defaultdict(list)
         self._trail = Trail(store, layout.review_comments, tell=self._take_in)
         self._is_loaded = False
         self._loading = asyncio.Lock()
 
     async def add(self, comment: Comment) -> None:
         """Keep a remark and return when it is durable; one that is known is kept as it is."""
-        await self._load()
+        await self.load()
         if comment.comment_id not in self._by_id:
             await self._trail.append(comment.to_record())
 
     async def newest(self, *, item_id: str, limit: int) -> Sequence[Comment]:
         """Return the newest remarks, of one item or (empty) of all, newest first."""
-        await self._load()
+        await self.load()
         wanted = (each for each in reversed(self._by_id.values()) if item_id in ("", each.item_id))
         return list(islice(wanted, limit))
 
-    async def _load(self) -> None:
+    @property
+    def items(self) -> KeysView[str]:
+        """The items that are commented on; none before `load`."""
+        return self._by_item.keys()
+
+    def of(self, item_id: str) -> Sequence[Comment]:
+        """Return the remarks on one item, oldest first; none before `load`."""
+        return self._by_item.get(item_id, ())
+
+    async def load(self) -> None:
+        """Read what the store has; once."""
         async with self._loading:
             if not self._is_loaded:
                 await self._trail.load()
                 self._is_loaded = True
 
     def _take_in(self, record: Record) -> None:
-        self._by_id.setdefault(record["comment_id"], Comment.from_record(record))
+        if record["comment_id"] not in self._by_id:
+            comment = self._by_id[record["comment_id"]] = Comment.from_record(record)
+            self._by_item[comment.item_id].append(comment)

@@ -39,10 +39,14 @@ def receipt_to_proto(receipt: Receipt) -> pb.SubmitVotesResponse:
     )
 
 
-def progress_to_proto(progress: Progress, person: pb.Person | None = None) -> pb.GetProgressResponse:
+def progress_to_proto(
+    progress: Progress, person: pb.Person | None = None, *, conflicts: int = 0, content_origin: str = ""
+) -> pb.GetProgressResponse:
     """Return the message for the counts, those of one person with them."""
     return pb.GetProgressResponse(
         person=person,
+        conflicts=conflicts,
+        content_origin=content_origin,
         tasks=progress.tasks,
         tasks_open=progress.tasks_open,
         votes_missing=progress.votes_missing,

@@ -10,9 +10,11 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from labelplane.aggregation.v1 import review_inbox_pb2 as pb
 from labelplane_aggregation.inbox.comments import Comment
 from labelplane_aggregation.inbox.converters import task_to_proto
-from labelplane_aggregation.inbox.desk import HandedOut, LeasedTask, ShownItem
+from labelplane_aggregation.inbox.desk import HandedOut, LeasedTask
 from labelplane_aggregation.inbox.doubtful import DoubtfulItem
+from labelplane_aggregation.inbox.leases import Assignment
 from labelplane_aggregation.inbox.people import Person
+from labelplane_aggregation.inbox.showing import ShownItem
 from labelplane_core.errors import InvalidInput
 from labelplane_core.tasks import Presentation
 
@@ -21,6 +23,7 @@ __all__ = [
     "checked_annotator",
     "checked_text",
     "comment_from_proto",
+    "comment_to_proto",
     "comments_to_proto",
     "content_to_proto",
     "doubtful_to_proto",
@@ -29,6 +32,7 @@ __all__ = [
     "limit_of",
     "person_to_proto",
     "shown_to_proto",
+    "timestamp",
 ]
 
 _MOST_LEASES: Final = 100
@@ -44,6 +48,7 @@ class LeaseWish:
     count: int
     seconds: float
     holding: tuple[str, ...]
+    assignment: Assignment
 
 
 def lease_wish(message: pb.LeaseTaskRequest) -> LeaseWish:
@@ -55,7 +60,8 @@ def lease_wish(message: pb.LeaseTaskRequest) -> LeaseWish:
         if value > _MOST_LEASES:
             raise InvalidInput(f"{name} must be at most {_MOST_LEASES}, got {value}")
     annotator = checked_annotator(message.annotator)
-    return LeaseWish(annotator, message.count, float(seconds), tuple(message.holding))
+    assignment = _assignment(message.assignment)
+    return LeaseWish(annotator, message.count, float(seconds), tuple(message.holding), assignment)
 
 
 def limit_of(limit: int, *, usual: int, most: int) -> int:
@@ -94,7 +100,7 @@ def handed_out_to_proto(handed_out: HandedOut) -> pb.LeaseTaskResponse:
     return pb.LeaseTaskResponse(
         tasks=map(_leased, handed_out.tasks),
         renewed=[
-            pb.RenewedLease(before=each.before, lease_id=each.lease_id, expires=_timestamp(each.until))
+            pb.RenewedLease(before=each.before, lease_id=each.lease_id, expires=timestamp(each.until))
             for each in handed_out.renewed
         ],
         lost=handed_out.lost,
@@ -111,29 +117,35 @@ def person_to_proto(person: Person) -> pb.Person:
         gold_answered=person.gold_answered,
         gold_right=person.gold_right,
         seconds_per_vote=person.seconds_per_vote,
-        last_seen=None if person.last_seen is None else _timestamp(person.last_seen),
+        last_seen=None if person.last_seen is None else timestamp(person.last_seen),
     )
 
 
 def comments_to_proto(comments: Sequence[Comment]) -> pb.ListCommentsResponse:
     """Return the message for remarks."""
-    return pb.ListCommentsResponse(
-        comments=[
-            pb.ItemComment(
-                comment_id=each.comment_id,
-                annotator=each.annotator,
-                item_id=each.item_id,
-                text=each.text,
-                time=_timestamp(each.time),
-            )
-            for each in comments
-        ]
+    return pb.ListCommentsResponse(comments=map(comment_to_proto, comments))
+
+
+def comment_to_proto(comment: Comment) -> pb.ItemComment:
+    """Return the message for one remark."""
+    return pb.ItemComment(
+        comment_id=comment.comment_id,
+        annotator=comment.annotator,
+        item_id=comment.item_id,
+        text=comment.text,
+        time=timestamp(comment.time),
     )
 
 
 def shown_to_proto(shown: ShownItem) -> pb.SignItemResponse:
     """Return the message for how an item is shown."""
-    return pb.SignItemResponse(text=shown.text, content_ticket=shown.content_ticket, expires=_timestamp(shown.until))
+    return pb.SignItemResponse(
+        text=shown.text,
+        content_ticket=shown.content_ticket,
+        expires=timestamp(shown.until),
+        address=shown.address,
+        address_expires=None if shown.address_until is None else timestamp(shown.address_until),
+    )
 
 
 def content_to_proto(content: Presentation) -> Iterator[pb.ReadItemResponse]:
@@ -159,16 +171,24 @@ def doubtful_to_proto(items: Sequence[DoubtfulItem]) -> pb.ListDoubtfulItemsResp
     )
 
 
+def _assignment(message: pb.Assignment) -> Assignment:
+    share = message.share or 1.0
+    if not 0 < share <= 1:
+        raise InvalidInput(f"assignment.share must be above 0 and at most 1, got {share:g}")
+    return Assignment(frozenset(message.classes), share)
+
+
 def _leased(leased: LeasedTask) -> pb.LeasedTask:
     return pb.LeasedTask(
         task=task_to_proto(leased.task, leased.missing),
         lease_id=leased.lease_id,
-        expires=_timestamp(leased.until),
+        expires=timestamp(leased.until),
         content_ticket=leased.content_ticket,
     )
 
 
-def _timestamp(time: datetime) -> Timestamp:
+def timestamp(time: datetime) -> Timestamp:
+    """Return the message for a time."""
     made = Timestamp()
     made.FromDatetime(time)
     return made

@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
 
 from labelplane_aggregation.errors import NotPrepared
+from labelplane_aggregation.inbox.deeds import Deed, DeedKind, Deeds
 from labelplane_aggregation.inbox.journal import Entry, Journal
 from labelplane_aggregation.inbox.ledger import Ledger, OpenTask
 from labelplane_aggregation.inbox.tasks import Items, TaskBook
@@ -17,7 +17,7 @@ from labelplane_aggregation.inbox.votes import IncomingVote, SetAside, aside_key
 from labelplane_aggregation.requests import Task
 from labelplane_core.errors import AlreadyExists
 from labelplane_core.process import ServiceParts
-from labelplane_core.tables import TablePart
+from labelplane_core.tables import DECISIONS, TablePart
 
 __all__ = ["Guard", "Progress", "Receipt", "ReviewInbox"]
 
@@ -70,7 +70,7 @@ class ReviewInbox:
         self._ledger = Ledger()
         self._next = 0
         self._drained = 0
-        self._skips: list[Record] = []
+        self._deeds = Deeds()
         self._audit = Trail(parts.store, parts.layout.review_audit, tell=self._take_in_deed)
         self._undrained: list[Entry] = []
         self._pending = 0
@@ -128,12 +128,21 @@ class ReviewInbox:
         await self._ready()
         return self._ledger
 
-    async def skip(self, number: int, annotator: str, *, reason: str, is_undone: bool, at: datetime) -> None:
-        """Note durably that a person has skipped a task, or has taken that back."""
+    async def note(self, deed: Deed) -> None:
+        """Note durably who did what, and let it take effect; one that is known is noted once."""
         await self._ready()
-        did = "unskip" if is_undone else "skip"
-        record = {"did": did, "task": number, "annotator": annotator, "reason": reason, "time": at.isoformat()}
-        await self._audit.append(record)
+        if self._deeds.find(deed.deed_id) is None:
+            await self._audit.append(deed.to_record())
+
+    async def noted(self, deed_id: str) -> Deed | None:
+        """Return the deed of this id in the audit log, None when there is none."""
+        await self._ready()
+        return self._deeds.find(deed_id)
+
+    async def deeds(self, *, before: int, limit: int) -> Sequence[tuple[int, Deed]]:
+        """Return a page of the audit log, newest first; see `Deeds.page`."""
+        await self._ready()
+        return self._deeds.page(before=before, limit=limit)
 
     # -- calls of stages ------------------------------------------------------------------------------------------
 
@@ -250,9 +259,10 @@ class ReviewInbox:
         self._pending += sum(isinstance(entry, IncomingVote) for entry in new)
         self._next += 1
 
-    def _take_in_deed(self, deed: Record) -> None:
-        self._skips.append(deed)
-        _add_skip(self._ledger, deed)
+    def _take_in_deed(self, record: Record) -> None:
+        deed = Deed.from_record(record)
+        if self._deeds.add(deed):
+            _apply(self._ledger, deed)
 
     async def _items(self) -> Items:
         items = await self.book.items()
@@ -276,30 +286,47 @@ class ReviewInbox:
             ledger.add_aside(aside_key(*row))
         ledger.add_tasks(await self.book.open_tasks())
         await self._audit.load()
-        for deed in self._skips:
-            _add_skip(ledger, deed)
+        for deed in self._deeds:
+            _apply(ledger, deed)
         self._ledger, self._undrained, self._pending = ledger, [], 0
         self._drained = self._next = await self._journal.drained_until()
         await self._catch_up()
 
 
 def _add_drained(ledger: Ledger, votes: pa.Table) -> None:
-    names = ("vote_id", "item_id", "annotator", "answer", "supersedes", "retracted", "time", "lead_time_seconds")
-    for vote_id, item_id, annotator, answer, supersedes, is_retracted, time, seconds in _rows(votes, names):
+    names = (
+        "vote_id",
+        "item_id",
+        "annotator",
+        "answer",
+        "supersedes",
+        "retracted",
+        "time",
+        "lead_time_seconds",
+        "source",
+    )
+    for vote_id, item_id, annotator, answer, supersedes, is_retracted, time, seconds, source in _rows(votes, names):
+        is_decision = source == DECISIONS
         is_new = ledger.add_vote(
             vote_id,
             item_id=item_id,
             annotator=annotator,
             answer=answer,
+            time=time,
             supersedes=supersedes or "",
             is_retracted=is_retracted,
+            is_decision=is_decision,
         )
-        if is_new:
+        if is_new and not is_decision:
             ledger.people.seen(annotator, at=time, seconds=seconds or 0.0)
 
 
-def _add_skip(ledger: Ledger, deed: Record) -> None:
-    ledger.add_skip(deed["task"], deed["annotator"], is_undone=deed["did"] == "unskip")
+def _apply(ledger: Ledger, deed: Deed) -> None:
+    """Let a deed take effect; decisions and pushed votes do so as votes."""
+    if deed.kind is DeedKind.SEND_BACK:
+        ledger.send_back(deed.item_id, deed.votes)
+    elif deed.task is not None:
+        ledger.add_skip(deed.task, deed.annotator, is_undone=deed.kind is DeedKind.UNSKIP)
 
 
 def _rows(table: pa.Table, names: Sequence[str]) -> Iterator[tuple[Any, ...]]:

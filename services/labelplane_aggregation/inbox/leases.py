@@ -1,14 +1,37 @@
 """Who holds which task, and who gets which next: plain memory, and pure decisions about it."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Container, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from labelplane_aggregation.inbox.ledger import Ledger, OpenTask
 from labelplane_aggregation.inbox.signing import Lease
 from labelplane_aggregation.inbox.votes import IncomingVote, SetAside
 
-__all__ = ["Leases", "choose_tasks", "under_lease"]
+__all__ = ["ANYTHING", "Assignment", "Leases", "choose_tasks", "under_lease"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A person's part of the work: tasks that the machine takes for one of `classes`, and a `share` of all items.
+
+    No classes are all classes, and a task of which the machine says nothing is everybody's.
+    """
+
+    classes: frozenset[str] = frozenset()
+    share: float = 1.0
+
+    def covers(self, task: OpenTask, annotator: str) -> bool:
+        """Whether a person may be asked about a task. Which items are in the share, ids and name decide alone."""
+        is_of_class = not self.classes or not task.likely_class or task.likely_class in self.classes
+        return is_of_class and (self.share >= 1 or _place(task.item_id, annotator) < self.share)
+
+
+ANYTHING: Final = Assignment()
+"""No bounds."""
 
 
 class Leases:
@@ -49,11 +72,19 @@ class Leases:
 
 
 def choose_tasks(
-    ledger: Ledger, leases: Leases, annotator: str, *, count: int, in_hand: Container[str], now: datetime
+    ledger: Ledger,
+    leases: Leases,
+    annotator: str,
+    *,
+    count: int,
+    in_hand: Container[str],
+    now: datetime,
+    assignment: Assignment = ANYTHING,
 ) -> tuple[Sequence[OpenTask], int]:
     """Return up to `count` tasks for a person, in their order, and how many open tasks were passed over.
 
-    A person gets no item that they have answered, skipped or have `in_hand`, and no task that enough others hold. One
+    A person gets no item that they have answered, skipped or have `in_hand`, no task that enough others hold, and none
+    outside their `assignment`. One
     that they were given and have not `in_hand` they get again: their page has forgotten it.
     """
     chosen: list[OpenTask] = []
@@ -63,7 +94,7 @@ def choose_tasks(
             break
         is_free = missing > leases.others(task.number, annotator, now=now)
         is_new = task.item_id not in in_hand and all(each.item_id != task.item_id for each in chosen)
-        if is_free and is_new and ledger.may_answer(task, annotator):
+        if is_free and is_new and ledger.may_answer(task, annotator) and assignment.covers(task, annotator):
             chosen.append(task)
         else:
             passed_over += 1
@@ -102,3 +133,9 @@ def _not_yours(vote: IncomingVote, ledger: Ledger, before: IncomingVote | None) 
         return None
     message = f"item {vote.item_id!r}: vote {vote.supersedes!r} is none of {vote.annotator!r} on this item"
     return SetAside(vote, "NotYours", message)
+
+
+def _place(item_id: str, annotator: str) -> float:
+    """Return a number in [0, 1) that an item has for a person, evenly spread."""
+    word = f"{annotator}\x1f{item_id}".encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(word, digest_size=8).digest()) / 2**64

@@ -2,20 +2,24 @@
 
 from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, KeysView, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import islice
 from typing import NamedTuple
 
 from labelplane_aggregation.inbox.people import People
 from labelplane_aggregation.inbox.votes import IncomingVote, SetAside
 
-__all__ = ["Ledger", "OpenTask"]
+__all__ = ["GivenVote", "Ledger", "OpenTask"]
 
 
 @dataclass(frozen=True, slots=True)
 class OpenTask:
-    """One question to people; `suggestion` is empty when there is none or it is hidden."""
+    """One question to people.
+
+    `suggestion` is empty when there is none or it is hidden, `likely_class` when there is none.
+    """
 
     number: int
     item_id: str
@@ -25,29 +29,37 @@ class OpenTask:
     text: str
     suggestion: str
     suggestion_confidence: float
+    likely_class: str = ""
 
 
-class _Known(NamedTuple):
+class GivenVote(NamedTuple):
     """What is remembered of a vote."""
 
+    vote_id: str
     item_id: str
     annotator: str
     answer: str
+    time: datetime
     is_retraction: bool
+    is_decision: bool
 
 
 class Ledger:
     """Counts votes and open tasks.
 
     A task is open until as many different annotators have answered as it wants; one who has skipped it counts as one
-    who has answered.
+    who has answered. A decision closes it. An item that is sent back wants its answers anew: those that were there
+    then close nothing, and count until their authors answer again.
     """
 
     def __init__(self) -> None:
         self.people = People()
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, GivenVote] = {}
         self._superseded: set[str] = set()
         self._live: dict[str, dict[str, list[str]]] = defaultdict(dict)
+        self._decisions: dict[str, list[str]] = {}
+        self._sent_back: dict[str, set[str]] = {}
+        self._disputed: set[str] = set()
         self._skips: dict[int, set[str]] = {}
         self._asides: set[str] = set()
         self._tasks: dict[int, OpenTask] = {}
@@ -87,6 +99,10 @@ class Ledger:
         """Whether this vote has come in, or was set aside, before."""
         return entry.key in self._asides if isinstance(entry, SetAside) else entry.vote_id in self._known
 
+    def vote(self, vote_id: str) -> GivenVote | None:
+        """Return a vote, whether it counts or not; None when no such vote has come in."""
+        return self._known.get(vote_id)
+
     def author_of(self, vote_id: str) -> tuple[str, str] | None:
         """Return a vote's item and annotator, None when no such vote has come in."""
         known = self._known.get(vote_id)
@@ -96,6 +112,26 @@ class Ledger:
         """Return the id of an annotator's vote on an item that counts, empty when there is none."""
         votes = self._live[item_id].get(annotator) if item_id in self._live else None
         return votes[-1] if votes else ""
+
+    def live_votes(self, item_id: str) -> list[GivenVote]:
+        """Return the votes on an item that count, one of each annotator, the oldest first; decisions aside."""
+        votes = self._live[item_id].values() if item_id in self._live else ()
+        return sorted((self._known[each[-1]] for each in votes), key=lambda vote: (vote.time, vote.vote_id))
+
+    def decision(self, item_id: str) -> GivenVote | None:
+        """Return the decision on an item that stands, None when there is none."""
+        votes = self._decisions.get(item_id)
+        return self._known[votes[-1]] if votes else None
+
+    @property
+    def disputed(self) -> set[str]:
+        """The items on which people's answers differ, decided or not."""
+        return self._disputed
+
+    @property
+    def sent_back(self) -> KeysView[str]:
+        """The items that were sent back, decided since or not."""
+        return self._sent_back.keys()
 
     def add_aside(self, key: str) -> bool:
         """Note a vote that was set aside; return whether it is new."""
@@ -112,24 +148,37 @@ class Ledger:
             item_id=entry.item_id,
             annotator=entry.annotator,
             answer=entry.answer,
+            time=entry.time,
             supersedes=entry.supersedes,
             is_retracted=entry.retracted,
+            is_decision=entry.is_decision,
         )
-        if is_new:
+        if is_new and not entry.is_decision:
             self.people.seen(entry.annotator, at=entry.time, seconds=entry.lead_time_seconds)
         return is_new
 
     def add_vote(
-        self, vote_id: str, *, item_id: str, annotator: str, answer: str, supersedes: str, is_retracted: bool
+        self,
+        vote_id: str,
+        *,
+        item_id: str,
+        annotator: str,
+        answer: str,
+        time: datetime,
+        supersedes: str = "",
+        is_retracted: bool = False,
+        is_decision: bool = False,
     ) -> bool:
         """Note a vote; return whether it is new. Votes may come in any order, an edit before what it edits."""
         if vote_id in self._known:
             return False
-        self._known[vote_id] = _Known(item_id, annotator, answer, is_retracted)
+        self._known[vote_id] = GivenVote(vote_id, item_id, annotator, answer, time, is_retracted, is_decision)
         if supersedes and supersedes not in self._superseded:
             self._superseded.add(supersedes)
             self._end_vote(supersedes)
-        if not is_retracted and vote_id not in self._superseded:
+        if is_decision and not is_retracted and vote_id not in self._superseded:
+            self._decisions.setdefault(item_id, []).append(vote_id)
+        elif not is_retracted and vote_id not in self._superseded:
             self._live[item_id].setdefault(annotator, []).append(vote_id)
             self.people.begin(annotator, item_id, answer)
         self._recount(item_id)
@@ -155,6 +204,22 @@ class Ledger:
         if number in self._tasks:
             self._recount(self._tasks[number].item_id)
 
+    def send_back(self, item_id: str, votes: Iterable[str]) -> None:
+        """Want answers to an item's tasks anew; `votes` are the ids of those that were there then."""
+        self._sent_back.setdefault(item_id, set()).update(votes)
+        for number in self._numbers_of.get(item_id, ()):
+            for annotator in self._skips.pop(number, ()):
+                self.people.skipped(annotator, by=-1)
+        self._recount(item_id)
+
+    def votes_missing_of(self, item_id: str) -> int:
+        """Return how many votes an item's tasks want still."""
+        return sum(self.missing(number) for number in self._numbers_of.get(item_id, ()))
+
+    def has_task(self, item_id: str) -> bool:
+        """Whether people have ever been asked about an item."""
+        return item_id in self._numbers_of
+
     def task(self, number: int) -> OpenTask:
         """Return a task that there is, open or not."""
         return self._tasks[number]
@@ -172,8 +237,8 @@ class Ledger:
         return self._missing.get(number, 0)
 
     def may_answer(self, task: OpenTask, annotator: str) -> bool:
-        """Whether a person has neither answered a task's item nor skipped the task."""
-        has_answered = annotator in self._live.get(task.item_id, ())
+        """Whether a person has neither answered a task's item, since it was sent back, nor skipped the task."""
+        has_answered = annotator in self._answered(task.item_id)
         return not has_answered and annotator not in self._skips.get(task.number, ())
 
     def each_open(self, *, after: int = -1) -> Iterator[tuple[OpenTask, int]]:
@@ -191,6 +256,10 @@ class Ledger:
         known = self._known.get(vote_id)
         if known is None or known.is_retraction:
             return
+        if known.is_decision:
+            self._decisions[known.item_id].remove(vote_id)
+            self._recount(known.item_id)
+            return
         votes = self._live[known.item_id][known.annotator]
         votes.remove(vote_id)
         if not votes:
@@ -198,11 +267,22 @@ class Ledger:
         self.people.end(known.annotator, known.item_id, known.answer)
         self._recount(known.item_id)
 
+    def _answered(self, item_id: str) -> KeysView[str] | set[str]:
+        """Return who has answered an item; of one that was sent back, who has since."""
+        votes = self._live.get(item_id, {})
+        before = self._sent_back.get(item_id)
+        if before is None:
+            return votes.keys()
+        return {annotator for annotator, ids in votes.items() if not before.issuperset(ids)}
+
     def _recount(self, item_id: str) -> None:
-        answered = self._live[item_id].keys() if item_id in self._live else set()
+        answered, is_decided = self._answered(item_id), bool(self._decisions.get(item_id))
         for number in self._numbers_of.get(item_id, ()):
             settled = len(answered | self._skips[number]) if number in self._skips else len(answered)
-            self._set_missing(number, max(0, self._tasks[number].votes_wanted - settled))
+            missing = 0 if is_decided else max(0, self._tasks[number].votes_wanted - settled)
+            self._set_missing(number, missing)
+        answers = {self._known[ids[-1]].answer for ids in self._live.get(item_id, {}).values()}
+        (self._disputed.add if len(answers) > 1 else self._disputed.discard)(item_id)
 
     def _set_missing(self, number: int, missing: int) -> None:
         """Keep the numbers of the open tasks in order, and how many votes they want together."""

@@ -122,6 +122,7 @@ def open_tasks_of(tasks: pa.Table, index: pa.Table) -> list[OpenTask]:
             text=item["text"] or "",
             suggestion="" if task["suggestion_hidden"] else task["suggestion"] or "",
             suggestion_confidence=0.0,
+            likely_class=task["suggestion"] or "",
         )
         for task, item in zip(tasks.to_pylist(), shown, strict=True)
     ]

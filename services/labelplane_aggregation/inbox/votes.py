@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from labelplane_aggregation.requests import Task
 from labelplane_core.errors import BadVote, UnknownClass
-from labelplane_core.tables import BAD_VOTES, PEOPLE, VOTES
+from labelplane_core.tables import BAD_VOTES, DECISIONS, PEOPLE, VOTES
 
 __all__ = [
     "SOURCE",
@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 SOURCE = PEOPLE
-"""The source of everything that comes in through the inbox."""
+"""The source of votes that come in through the inbox, decisions aside."""
 
 _MAX_VOTE_ID = 128
 _MAX_ANNOTATOR = 253
@@ -37,7 +37,10 @@ _EARLIEST, _LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzin
 
 @dataclass(frozen=True, slots=True)
 class IncomingVote:
-    """One answer of one annotator; `origin` says where it came from, for messages."""
+    """One answer of one annotator; `origin` says where it came from, for messages.
+
+    A decision is an adjudicated vote: it wins over all others on its item.
+    """
 
     vote_id: str
     item_id: str
@@ -50,6 +53,7 @@ class IncomingVote:
     supersedes: str
     retracted: bool
     origin: str
+    is_decision: bool = False
 
     @property
     def key(self) -> str:
@@ -114,7 +118,7 @@ def checked(vote: IncomingVote, *, items: Container[str], task: Task) -> Incomin
 def votes_table(votes: Sequence[IncomingVote]) -> pa.Table:
     """Return votes as `VOTES`."""
     columns: dict[str, Any] = {name: [getattr(vote, name) for vote in votes] for name in _PLAIN}
-    columns["source"] = [SOURCE] * len(votes)
+    columns["source"] = [DECISIONS if vote.is_decision else SOURCE for vote in votes]
     columns["lead_time_seconds"] = [vote.lead_time_seconds or None for vote in votes]
     columns["supersedes"] = [vote.supersedes or None for vote in votes]
     return pa.table({name: columns[name] for name in VOTES.columns.names}, schema=VOTES.arrow)

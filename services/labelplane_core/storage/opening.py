@@ -16,7 +16,7 @@ from labelplane_core.storage.store import ObjectStore, check_prefix
 if TYPE_CHECKING:
     from obstore.store import AzureConfig, S3Config
 
-__all__ = ["StoreOptions", "open_store"]
+__all__ = ["StoreOptions", "open_bucket", "open_store"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +94,26 @@ def _folder(uri: str, parts: SplitResult, *, must_exist: bool) -> Path:
     return path
 
 
-def _open_bucket(uri: str, parts: SplitResult, options: StoreOptions) -> ObstoreStore:
+def open_bucket(uri: str, *, options: StoreOptions) -> Any:
+    """Return obstore's own store of an S3 bucket, its keys relative to the address' path; nothing is contacted yet."""
+    parts = urlsplit(uri)
+    return S3Store(parts.netloc, config=cast("S3Config", _s3_config(options)), **_shared(parts, options))
+
+
+def _shared(parts: SplitResult, options: StoreOptions) -> dict[str, Any]:
     prefix = check_prefix(unquote(parts.path).strip("/")) or None
-    shared: dict[str, Any] = {
+    return {
         "prefix": prefix,
         "client_options": _client_options(options),
         # Retries are ours: obstore's own would hide that an answer to a conditional put was lost.
         "retry_config": {"max_retries": 0},
     }
+
+
+def _open_bucket(uri: str, parts: SplitResult, options: StoreOptions) -> ObstoreStore:
     if parts.scheme == "s3":
-        return ObstoreStore(
-            S3Store(parts.netloc, config=cast("S3Config", _s3_config(options)), **shared),
-            where=uri,
-            retry=options.retry,
-        )
+        return ObstoreStore(open_bucket(uri, options=options), where=uri, retry=options.retry)
+    shared = _shared(parts, options)
     if parts.scheme == "gs":
         store = GCSStore(parts.netloc, **shared)
         return ObstoreStore(store, where=uri, retry=options.retry, by_version=True)

@@ -23,17 +23,21 @@ from labelplane_core.tables.schema import (
     TableSchema,
 )
 from labelplane_core.tables.votes import (
+    DECISIONS,
     KNOWLEDGE_BASES,
     PEOPLE,
     RULES,
     current_votes,
+    is_asked,
     is_by_people,
     is_by_rules,
+    is_decision,
 )
 
 __all__ = [
     "ALL_SCHEMAS",
     "BAD_VOTES",
+    "DECISIONS",
     "INDEX",
     "ITEM_ERRORS",
     "KNOWLEDGE_BASES",
@@ -57,8 +61,10 @@ __all__ = [
     "conform",
     "current_votes",
     "from_matrix",
+    "is_asked",
     "is_by_people",
     "is_by_rules",
+    "is_decision",
     "read_table",
     "table_digest",
     "to_matrix",

@@ -7,10 +7,23 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["KNOWLEDGE_BASES", "PEOPLE", "RULES", "current_votes", "is_by_people", "is_by_rules"]
+__all__ = [
+    "DECISIONS",
+    "KNOWLEDGE_BASES",
+    "PEOPLE",
+    "RULES",
+    "current_votes",
+    "is_asked",
+    "is_by_people",
+    "is_by_rules",
+    "is_decision",
+]
 
 PEOPLE = "humans"
 """The source of votes of people, whoever brings them."""
+
+DECISIONS = "decisions"
+"""The source of adjudicated votes: what a person decided who had seen the others' votes."""
 
 RULES = "rules"
 """The source of votes of rules."""
@@ -20,8 +33,18 @@ KNOWLEDGE_BASES = "knowledge-bases"
 
 
 def is_by_people(votes: pa.Table) -> Any:
-    """Return for each row whether a person voted."""
+    """Return for each row whether a person voted or decided."""
+    return pc.is_in(votes.column("source"), value_set=pa.array([PEOPLE, DECISIONS], pa.string()))
+
+
+def is_asked(votes: pa.Table) -> Any:
+    """Return for each row whether a person voted who knew nothing of the others' votes, as agreement supposes."""
     return pc.equal(votes.column("source"), PEOPLE)
+
+
+def is_decision(votes: pa.Table) -> Any:
+    """Return for each row whether it is an adjudicated vote."""
+    return pc.equal(votes.column("source"), DECISIONS)
 
 
 def is_by_rules(votes: pa.Table) -> Any:

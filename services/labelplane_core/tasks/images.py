@@ -38,6 +38,8 @@ class ImageClassification(ClassificationKind):
         {".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm"}
     )
 
+    browser_suffixes: ClassVar[frozenset[str]] = frozenset({".png", ".jpg", ".jpeg", ".gif", ".bmp", ".webp"})
+
     def decode(self, raw: bytes | str) -> npt.NDArray[np.uint8]:
         """Return the image as (height, width, 3) RGB; see `decode_image`."""
         return np.asarray(decode_image(raw))

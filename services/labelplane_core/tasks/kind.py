@@ -51,6 +51,8 @@ class TaskKind(ABC):
     """What the items are made of."""
     suffixes: ClassVar[frozenset[str]]
     """Lower-case file name endings of single items, with the dot; empty when items are rows of a file."""
+    browser_suffixes: ClassVar[frozenset[str]] = frozenset()
+    """Those of them that browsers show as they are."""
     report_panels: ClassVar[tuple[str, ...]]
     """Names of what the report draws for this kind, in order."""
     export_formats: ClassVar[tuple[str, ...]]

@@ -1,4 +1,4 @@
-"""Who may come in: whoever opened the secret link, under the name that they chose."""
+"""Who may come in: whoever opened a secret link, under the name that they chose, and programs that bring its secret."""
 
 import base64
 import binascii
@@ -9,40 +9,66 @@ from typing import Final
 
 from aiohttp import web
 
+from labelplane_review.web.rights import Visitor
+
 __all__ = ["SecretLink", "checked_name"]
 
 _LONGEST_NAME: Final = 64
 _NAME_COOKIE: Final = "labelplane_name"
 _YEAR_SECONDS: Final = 365 * 86_400
+_BEARER: Final = "Bearer "
+_NOBODY: Final = "guest"
 
 
 class SecretLink:
     """Lets in who has opened `/enter/<secret>` once; that browser has a cookie since.
 
+    There are two links: the owner's, and one to pass on, whose guests label and look and decide nothing. A program
+    brings the owner's secret as `Authorization: Bearer <secret>`.
+
     `hosts` are the names by which the front may be called: a foreign page that made its own name lead here (DNS
     rebinding) calls by another one.
     """
 
-    def __init__(self, secret: str, *, name: str, hosts: Sequence[str]) -> None:
+    def __init__(self, secret: str, *, name: str, hosts: Sequence[str], guest_secret: str = "") -> None:
         self._secret = secret
+        self._guest_secret = guest_secret
         self._name = checked_name(name) or "me"
         self._hosts = frozenset(hosts)
         # Cookies know no ports: two runs on one machine must not take each other's away.
         self._cookie = f"labelplane_{hashlib.sha256(secret.encode()).hexdigest()[:12]}"
 
     def opens(self, secret: str) -> bool:
-        """Whether a link is the right one."""
-        return hmac.compare_digest(secret.encode("utf-8", "surrogatepass"), self._secret.encode())
+        """Whether a link is one of the right ones."""
+        return self._is_owners(secret) or (bool(self._guest_secret) and _are_equal(secret, self._guest_secret))
+
+    def visitor(self, request: web.Request) -> Visitor | None:
+        """Return who calls, by the name that they chose; until then the owner has that of this machine's user.
+
+        A foreign page cannot know the secret, so a program that brings it may call by any host name.
+        """
+        header = request.headers.get("Authorization")
+        if header is not None:
+            is_owner = header.startswith(_BEARER) and self._is_owners(header.removeprefix(_BEARER).strip())
+            return Visitor(self._name, is_owner=True) if is_owner else None
+        secret = request.cookies.get(self._cookie, "")
+        if request.host not in self._hosts or not self.opens(secret):
+            return None
+        is_owner = self._is_owners(secret)
+        name = _decoded(request.cookies.get(_NAME_COOKIE, "")) or (self._name if is_owner else _NOBODY)
+        return Visitor(name, is_owner=is_owner)
 
     def person(self, request: web.Request) -> str | None:
-        """Return the name that the caller chose, this machine's user until then."""
-        if request.host not in self._hosts or not self.opens(request.cookies.get(self._cookie, "")):
-            return None
-        return _decoded(request.cookies.get(_NAME_COOKIE, "")) or self._name
+        """Return the caller's name; None when they may not come in."""
+        visitor = self.visitor(request)
+        return None if visitor is None else visitor.name
 
-    def let_in(self, response: web.StreamResponse) -> None:
-        """Give a browser the cookie."""
-        self._set(response, self._cookie, self._secret)
+    def let_in(self, response: web.StreamResponse, *, secret: str = "") -> None:
+        """Give a browser the cookie of the link that it opened, the owner's unless another is given."""
+        self._set(response, self._cookie, secret or self._secret)
+
+    def _is_owners(self, secret: str) -> bool:
+        return _are_equal(secret, self._secret)
 
     def rename(self, response: web.StreamResponse, name: str) -> None:
         """Give a browser its person's name."""
@@ -57,6 +83,10 @@ def checked_name(name: str) -> str | None:
     """Return a person's name without outer space; None when it is empty, too long or not printable."""
     name = " ".join(name.split())
     return name if 0 < len(name) <= _LONGEST_NAME and name.isprintable() else None
+
+
+def _are_equal(first: str, second: str) -> bool:
+    return hmac.compare_digest(first.encode("utf-8", "surrogatepass"), second.encode())
 
 
 def _decoded(cookie: str) -> str | None:

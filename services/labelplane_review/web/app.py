@@ -16,15 +16,16 @@ from labelplane_review.web.events import Events
 from labelplane_review.web.front import Front
 from labelplane_review.web.jobs import Jobs
 from labelplane_review.web.pages import Pages
+from labelplane_review.web.policy import content_policy
 from labelplane_review.web.refusals import Refused, of_rpc, to_response
+from labelplane_review.web.tools import Tools
 
 __all__ = ["make_app"]
 
 MAX_BODY_BYTES: Final = 1 << 20
 
 _HEADERS: Final = {
-    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Content-Security-Policy": content_policy(),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -45,6 +46,7 @@ def make_app(
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_refusals(pages), _refuse_foreign_calls])
     app.add_routes(pages.routes())
     app.add_routes(Calls(front, now=now).routes())
+    app.add_routes(Tools(front, now=now).routes())
     app.add_routes([web.get("/api/jobs/{job}/events", Events(front, closing=closing or asyncio.Event()).stream)])
     app.on_response_prepare.append(_add_headers)
     return app
@@ -53,7 +55,7 @@ def make_app(
 async def _add_headers(request: web.Request, response: web.StreamResponse) -> None:
     del request
     for name, value in _HEADERS.items():
-        response.headers[name] = value
+        response.headers.setdefault(name, value)
 
 
 def _answer_refusals(pages: Pages) -> Middleware:
@@ -71,6 +73,8 @@ def _answer_refusals(pages: Pages) -> Middleware:
             refused = Refused(413, "TooLarge", f"more than {MAX_BODY_BYTES >> 20} MB in one call: send less at once")
         except web.HTTPNotFound:
             refused = Refused(404, "NotFound", "there is no such page")
+        except web.HTTPMethodNotAllowed as error:
+            refused = Refused(405, "MethodNotAllowed", f"call this by {' or '.join(sorted(error.allowed_methods))}")
         except (web.HTTPException, ConnectionResetError):
             raise
         except Exception:  # noqa: BLE001 - the last place that can answer a defect with a code

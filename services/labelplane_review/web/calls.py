@@ -13,6 +13,7 @@ from labelplane_review.web.front import Front
 from labelplane_review.web.jobs import JobAtHand
 from labelplane_review.web.progress import job_state, newest_posteriors, person_view, stage_words
 from labelplane_review.web.refusals import Refused
+from labelplane_review.web.rights import part_of
 
 __all__ = ["Calls"]
 
@@ -52,7 +53,8 @@ class Calls:
         """Hand tasks out."""
         at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, LeaseBody)
         seconds = _lease_seconds(at_hand)
-        out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding)
+        part = part_of(person, at_hand.job.spec.review)
+        out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding, part=part)
         fields = {
             "tasks": [_task(request, each) for each in out.tasks],
             "renewed": out.renewed,
@@ -122,8 +124,11 @@ class Calls:
         return web.json_response({"items": items})
 
     async def content(self, request: web.Request) -> web.StreamResponse:
-        """Stream an item's content; the browser keeps it as long as the ticket would hold anyway."""
+        """Lead to where the bucket shows an item, or stream its content, kept as long as the ticket holds."""
         at_hand = self._front.job(request)
+        shown = await at_hand.desk.sign_again(request.match_info["ticket"])
+        if shown.address:
+            raise _leads_to(shown, now=self._now())
         response: web.StreamResponse | None = None
         async for media_type, data in at_hand.desk.content(request.match_info["ticket"]):
             if response is None:
@@ -135,6 +140,13 @@ class Calls:
             raise Refused(404, "ItemGone", "the item has no content")
         await response.write_eof()
         return response
+
+
+def _leads_to(shown: Shown, *, now: datetime) -> web.HTTPFound:
+    """Return the redirection to where the bucket shows an item; asking again gives another address."""
+    seconds = 0.0 if shown.address_until is None else (shown.address_until - now).total_seconds()
+    kept = max(0, round(seconds / 2))
+    return web.HTTPFound(shown.address, headers={"Cache-Control": f"private, max-age={kept}"})
 
 
 async def _body(request: web.Request, kind: type[_Body]) -> _Body:

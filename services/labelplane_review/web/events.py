@@ -47,7 +47,7 @@ class Events:
     async def _view(self, request: web.Request) -> str:
         at_hand = self._front.job(request)
         try:
-            counts, people = await at_hand.desk.counts(), await at_hand.desk.people()
+            counts, people = await at_hand.desk.counts(has_details=True), await at_hand.desk.people()
         except grpc.aio.AioRpcError:
             return ""  # away: the next look may find it
         return json.dumps(job_view(at_hand.job, counts, people), ensure_ascii=False)

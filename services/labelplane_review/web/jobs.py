@@ -6,16 +6,18 @@ from typing import Protocol
 
 from labelplane_api.job import LabelingJob
 from labelplane_review.desk_client import DeskClient
+from labelplane_review.jury_client import JuryClient
 
 __all__ = ["JobAtHand", "Jobs"]
 
 
 @dataclass(frozen=True, slots=True)
 class JobAtHand:
-    """A job as it stands, with its desk."""
+    """A job as it stands, with its inbox: as people at their desks see it, and as adjudicators and tools do."""
 
     job: LabelingJob
     desk: DeskClient
+    jury: JuryClient
 
 
 class Jobs(Protocol):

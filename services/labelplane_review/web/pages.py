@@ -1,17 +1,21 @@
 """The pages themselves, and their script and style."""
 
 import hashlib
-from collections.abc import Mapping
 from importlib.resources import files
 from typing import Any, Final
 
+import grpc
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from labelplane_review.web.front import Front
 from labelplane_review.web.guidelines import guidelines_html
 from labelplane_review.web.jobs import JobAtHand
+from labelplane_review.web.openapi import openapi_document
+from labelplane_review.web.policy import content_policy
+from labelplane_review.web.reading import contract_tables
 from labelplane_review.web.refusals import Refused
+from labelplane_review.web.rights import Visitor, may_adjudicate
 
 __all__ = ["Pages"]
 
@@ -22,6 +26,9 @@ _ASSETS: Final = {
     "outbox.js": "text/javascript",
     "viewer.js": "text/javascript",
     "jobs.js": "text/javascript",
+    "conflicts.js": "text/javascript",
+    "audit.js": "text/javascript",
+    "keys.js": "text/javascript",
     "icon.svg": "image/svg+xml",
 }
 
@@ -31,6 +38,7 @@ class Pages:
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._openapi = openapi_document()
         self._assets = {name: files(_PACKAGE).joinpath("assets", name).read_bytes() for name in _ASSETS}
         digest = hashlib.sha256(b"".join(self._assets.values())).hexdigest()[:12]
         self._environment = Environment(
@@ -50,6 +58,10 @@ class Pages:
             web.get("/t/{job}", self.review),
             web.get("/jobs", self.jobs),
             web.get("/jobs/{job}", self.job),
+            web.get("/jobs/{job}/conflicts", self.conflicts),
+            web.get("/jobs/{job}/audit", self.audit),
+            web.get("/api", self.contract),
+            web.get("/openapi.json", self.openapi),
             web.get("/assets/{digest}/{name}", self.asset),
         ]
 
@@ -61,30 +73,54 @@ class Pages:
 
     async def enter(self, request: web.Request) -> web.Response:
         """Let a browser in by the secret link."""
-        if not self._front.access.opens(request.match_info["secret"]):
+        secret = request.match_info["secret"]
+        if not self._front.access.opens(secret):
             raise Refused(403, "NoAccess", "this link is not the one that labelplane run printed: copy it whole")
         leads = web.HTTPSeeOther("/")
-        self._front.access.let_in(leads)
+        self._front.access.let_in(leads, secret=secret)
         raise leads
 
     async def review(self, request: web.Request) -> web.Response:
         """Serve the page on which people label."""
         at_hand, person = self._front.job(request), self._front.person(request)
         guidelines = guidelines_html(at_hand.job.spec.review.guidelines)
-        return self._page("review.html.j2", config=_config(at_hand, person), person=person, guidelines=guidelines)
+        response = self._page("review.html.j2", config=_config(at_hand, person), person=person, guidelines=guidelines)
+        return await _showing_items(response, at_hand)
 
     async def jobs(self, request: web.Request) -> web.Response:
         """Serve the list of jobs, or the only one."""
-        person = self._front.person(request)
+        visitor = self._front.visitor(request)
         names = self._front.jobs.names()
         if len(names) == 1:
-            return self._job_page(names[0], person)
-        return self._page("jobs.html.j2", names=names, person=person)
+            return await self._job_page(names[0], visitor)
+        return self._page("jobs.html.j2", names=names, person=visitor.name)
 
     async def job(self, request: web.Request) -> web.Response:
         """Serve the page of one job."""
         self._front.job(request)
-        return self._job_page(request.match_info["job"], self._front.person(request))
+        return await self._job_page(request.match_info["job"], self._front.visitor(request))
+
+    async def conflicts(self, request: web.Request) -> web.Response:
+        """Serve the page on which items are decided."""
+        at_hand = self._front.job(request)
+        person = self._front.adjudicator(request, at_hand).name
+        return await _showing_items(self._page("conflicts.html.j2", config=_config(at_hand, person)), at_hand)
+
+    async def audit(self, request: web.Request) -> web.Response:
+        """Serve the page of the audit log."""
+        at_hand = self._front.job(request)
+        person = self._front.adjudicator(request, at_hand).name
+        return self._page("audit.html.j2", config=_config(at_hand, person))
+
+    async def contract(self, request: web.Request) -> web.Response:
+        """Serve the HTTP contract as a page; nothing secret is in it."""
+        del request
+        return self._page("contract.html.j2", **contract_tables(self._openapi))
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        """Serve the HTTP contract as OpenAPI."""
+        del request
+        return web.json_response(self._openapi)
 
     async def asset(self, request: web.Request) -> web.Response:
         """Serve a script, style or picture of ours; nothing secret is in it."""
@@ -100,17 +136,30 @@ class Pages:
         response.set_status(refused.status)
         return response
 
-    def _job_page(self, name: str, person: str) -> web.Response:
+    async def _job_page(self, name: str, visitor: Visitor) -> web.Response:
         at_hand = self._front.jobs.find(name)
         assert at_hand is not None
-        return self._page("job.html.j2", config=_config(at_hand, person), person=person)
+        config = _config(at_hand, visitor.name)
+        config["may_adjudicate"] = may_adjudicate(visitor, at_hand.job.spec.review)
+        return await _showing_items(self._page("job.html.j2", config=config, person=visitor.name), at_hand)
 
     def _page(self, template: str, **values: Any) -> web.Response:
         text = self._environment.get_template(template).render(**values)
         return web.Response(text=text, content_type="text/html", headers={"Cache-Control": "no-store"})
 
 
-def _config(at_hand: JobAtHand, person: str) -> Mapping[str, Any]:
+async def _showing_items(response: web.Response, at_hand: JobAtHand) -> web.Response:
+    """Let a page load pictures from the job's bucket as well, where browsers may."""
+    try:
+        origin = (await at_hand.desk.counts(has_details=True)).content_origin
+    except grpc.aio.AioRpcError:
+        origin = ""  # away: the page says so itself
+    if origin:
+        response.headers["Content-Security-Policy"] = content_policy(origin)
+    return response
+
+
+def _config(at_hand: JobAtHand, person: str) -> dict[str, Any]:
     """Return what a page's script needs to know."""
     job = at_hand.job
     humans = job.spec.sources.humans

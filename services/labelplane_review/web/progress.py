@@ -9,7 +9,16 @@ from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
 from labelplane_report.intervals import proportion
 from labelplane_review.desk_client import Counts, PersonCounts
 
-__all__ = ["LEAST_GOLD", "job_state", "job_view", "newest_posteriors", "person_view", "stage_words"]
+__all__ = [
+    "LEAST_GOLD",
+    "job_state",
+    "job_view",
+    "newest_posteriors",
+    "newest_rules",
+    "person_view",
+    "stage_words",
+    "standing_message",
+]
 
 LEAST_GOLD: Final = 5
 """Gold answers from which on a person's agreement is shown: fewer would tell which answer was wrong."""
@@ -56,7 +65,7 @@ def job_view(job: LabelingJob, counts: Counts, people: Sequence[PersonCounts]) -
         "name": job.metadata.name,
         "state": job_state(job),
         "stage": stage_words(job),
-        "message": _message(status),
+        "message": standing_message(status),
         "round": current.round if current else None,
         "max_rounds": job.spec.stop.max_rounds,
         "items": status.progress.items,
@@ -72,6 +81,8 @@ def job_view(job: LabelingJob, counts: Counts, people: Sequence[PersonCounts]) -
         "agreement": _agreement(status),
         "people": [person_view(each, shows_agreement=True) for each in people],
         "posteriors": newest_posteriors(status),
+        "rules": newest_rules(status)[1],
+        "conflicts": counts.conflicts,
     }
 
 
@@ -99,7 +110,17 @@ def newest_posteriors(status: LabelingJobStatus) -> str:
     return ""
 
 
-def _message(status: LabelingJobStatus) -> str:
+def newest_rules(status: LabelingJobStatus) -> tuple[int | None, str]:
+    """Return the last round that has measured rules and the reference of what it found; nothing before there is one."""
+    for each in reversed(status.rounds):
+        if Stage.AGGREGATE in each.stages:
+            reference = each.stages[Stage.AGGREGATE].results.get("rule_diagnostics", "")
+            return (each.round, reference) if reference else (None, "")
+    return None, ""
+
+
+def standing_message(status: LabelingJobStatus) -> str:
+    """Return what a job waits for or why it ended; may be empty."""
     for kind in (ConditionType.FAILED, ConditionType.COMPLETE, ConditionType.WAITING_FOR_ANNOTATIONS):
         found = find_condition(status.conditions, kind)
         if found is not None and found.status is ConditionStatus.TRUE:

@@ -6,11 +6,14 @@ import json
 import socket
 import subprocess
 import sys
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
-from aiohttp import ClientSession, ClientTimeout, CookieJar
+from aiohttp import ClientSession, ClientTimeout, CookieJar, web
+from aiohttp.test_utils import TestServer
 from point_job import write_point_job
 from review_load import LoadPerson
 from review_run import ReviewRun, review_run, write_text_job
@@ -36,7 +39,29 @@ async def views_until_the_end(run: ReviewRun) -> list[dict[str, Any]]:
             return [json.loads(line[6:]) async for line in response.content if line.startswith(b"data: ")]
 
 
-async def test_run_goes_on_as_votes_come_tells_open_pages_of_its_end_and_ends(tmp_path: Path) -> None:
+@pytest.fixture
+async def told(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[list[dict[str, Any]]]:
+    """What the webhooks of runs tell a system on this machine."""
+    got: list[dict[str, Any]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        assert request.headers["webhook-signature"].startswith("v1,")
+        got.append(await request.json())
+        return web.Response()
+
+    app = web.Application()
+    app.add_routes([web.post("/", take)])
+    server = TestServer(app, host="127.0.0.1")
+    await server.start_server()
+    monkeypatch.setenv("LABELPLANE_WEBHOOK_URLS", str(server.make_url("/")))
+    monkeypatch.setenv("LABELPLANE_WEBHOOK_SECRET", "a secret of this test")
+    yield got
+    await server.close()
+
+
+async def test_run_goes_on_as_votes_come_tells_open_pages_of_its_end_and_ends(
+    tmp_path: Path, told: list[dict[str, Any]]
+) -> None:
     run = await asyncio.to_thread(ReviewRun, write_job(tmp_path))
     try:
         watching = asyncio.create_task(views_until_the_end(run))
@@ -57,6 +82,9 @@ async def test_run_goes_on_as_votes_come_tells_open_pages_of_its_end_and_ends(tm
         rows = {row["item"]: row for row in csv.DictReader(file)}
     decided = {item: row["label"] for item, row in rows.items() if row["state"] == "human"}
     assert decided == {item: truth(item) for item in person.seen}
+    types = [each["type"] for each in told]
+    assert (types[0], types[-1], types.count("job.complete")) == ("batch.ready", "job.complete", 1)
+    assert told[-1]["data"]["votes"] == ITEMS
 
 
 def test_the_link_is_for_its_user_alone_and_stays_the_same(tmp_path: Path) -> None:

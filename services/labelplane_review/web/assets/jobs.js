@@ -6,6 +6,7 @@ const api = `/api/jobs/${encodeURIComponent(config.job)}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const number = new Intl.NumberFormat("en");
 let posteriors = "";
+let rules = "";
 
 function render(view) {
   $("stage").textContent = view.stage;
@@ -21,6 +22,8 @@ function render(view) {
   renderAgreement(view.agreement);
   renderCurve(view.curve);
   renderPeople(view.people);
+  if ($("open-conflicts")) $("open-conflicts").textContent = view.conflicts ? `Conflicts (${number.format(view.conflicts)})` : "Conflicts";
+  if (view.rules && view.rules !== rules) { rules = view.rules; loadRules(); }
   if (view.posteriors && view.posteriors !== posteriors) { posteriors = view.posteriors; loadDoubtful(); }
 }
 
@@ -144,6 +147,17 @@ async function loadDoubtful() {
   }));
 }
 
+async function loadRules() {
+  const found = (await get("rules", `/api/v1/jobs/${encodeURIComponent(config.job)}`).catch(() => ({}))).rules;
+  if (!found) { rules = ""; return; }
+  $("rules-panel").hidden = !found.length;
+  const share = (value, digits = 1) => (value === null ? "–" : percent(value, digits));
+  fillRows($("rules"), found.map((rule) => [
+    rule.name, rule.source === "rules" ? "rule" : "knowledge base", share(rule.coverage), share(rule.overlap), share(rule.conflict),
+    share(rule.estimated_accuracy), rule.measured_accuracy === null ? "–" : `${share(rule.measured_accuracy, 0)} of ${rule.gold_hits}`,
+  ]));
+}
+
 async function loadComments() {
   const found = (await get("comments").catch(() => ({}))).comments;
   if (!found) return; // away: the next look may find them
@@ -160,8 +174,8 @@ async function loadComments() {
   }));
 }
 
-async function get(what) {
-  const response = await fetch(`${api}/${what}`);
+async function get(what, from = api) {
+  const response = await fetch(`${from}/${what}`);
   if (!response.ok) throw new Error(`${what}: ${response.status}`);
   return response.json();
 }

@@ -1,5 +1,6 @@
 // The page on which people label. Everything that comes from data or people is set as text.
 
+import { assignKeys, classButtons, newId } from "./keys.js";
 import { Outbox, call } from "./outbox.js";
 import { Viewer } from "./viewer.js";
 
@@ -240,35 +241,8 @@ function tellAlert(text, { stays = false } = {}) {
 
 // -- classes ----------------------------------------------------------------------------------------------------------
 
-// A class of one letter or digit has itself as its key; otherwise the first ten have the digits.
-function assignKeys(classes) {
-  if (classes.every((name) => /^[a-z0-9]$/i.test(name))) return new Map(classes.map((name) => [name, name]));
-  return new Map([..."1234567890"].slice(0, classes.length).map((key, place) => [key, classes[place]]));
-}
-
 function buildClasses() {
-  const keyOf = new Map([...classKeys].map(([key, name]) => [name, key]));
-  for (const name of config.classes) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "class";
-    button.disabled = true;
-    button.dataset.name = name;
-    if (keyOf.has(name)) {
-      const key = document.createElement("kbd");
-      key.textContent = keyOf.get(name);
-      key.setAttribute("aria-hidden", "true");
-      button.append(key);
-      button.setAttribute("aria-keyshortcuts", keyOf.get(name));
-    }
-    const word = document.createElement("span");
-    word.textContent = name;
-    const mark = document.createElement("span");
-    mark.className = "mark";
-    button.append(word, mark);
-    button.addEventListener("click", () => answer(name));
-    $("classes").append(button);
-  }
+  $("classes").append(...classButtons(config.classes, classKeys, answer));
   $("search-row").hidden = config.classes.length < SEARCH_FROM;
 }
 
@@ -391,11 +365,6 @@ function onSearchKey(event) {
   if (event.key === "Escape") { event.preventDefault(); $("search").value = ""; search(); $("search").blur(); }
   if (event.key === "Enter" && first && $("search").value.trim()) { event.preventDefault(); answer(first.dataset.name); }
   if (event.key === "ArrowDown" && first) { event.preventDefault(); first.focus(); }
-}
-
-function newId() {
-  if (crypto.randomUUID) return crypto.randomUUID();
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 function stored(key) { try { return localStorage.getItem(key); } catch { return null; } }

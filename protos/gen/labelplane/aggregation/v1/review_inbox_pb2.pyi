@@ -202,6 +202,8 @@ class SubmitVotesRequest(_message.Message):
     VOTES_FIELD_NUMBER: _builtins.int
     ORIGIN_FIELD_NUMBER: _builtins.int
     LEASED_FIELD_NUMBER: _builtins.int
+    REPLACES_FIELD_NUMBER: _builtins.int
+    PUSHED_BY_FIELD_NUMBER: _builtins.int
     origin: _builtins.str
     """origin says where the votes came from, for messages: a file's name, a connector's name."""
     leased: _builtins.bool
@@ -209,6 +211,12 @@ class SubmitVotesRequest(_message.Message):
     annotator and item and has not run out, or when its task still wants votes; and it supersedes votes of its own
     annotator and item alone.
     """
+    replaces: _builtins.bool
+    """replaces says that a vote which names no vote to supersede takes the place of the vote that its annotator has on the
+    item. Leased votes do so anyway.
+    """
+    pushed_by: _builtins.str
+    """pushed_by is who sent the votes of others, for the audit log. Empty: nothing is noted. At most 253 characters."""
     @_builtins.property
     def votes(self) -> _containers.RepeatedCompositeFieldContainer[Global___Vote]:
         """votes are at most 10,000."""
@@ -219,10 +227,12 @@ class SubmitVotesRequest(_message.Message):
         votes: _abc.Iterable[Global___Vote] | None = ...,
         origin: _builtins.str = ...,
         leased: _builtins.bool = ...,
+        replaces: _builtins.bool = ...,
+        pushed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["leased", b"leased", "origin", b"origin", "votes", b"votes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["leased", b"leased", "origin", b"origin", "pushed_by", b"pushed_by", "replaces", b"replaces", "votes", b"votes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -299,16 +309,20 @@ class GetProgressRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ANNOTATOR_FIELD_NUMBER: _builtins.int
+    DETAILS_FIELD_NUMBER: _builtins.int
     annotator: _builtins.str
     """annotator asks for the counts of this person besides. Empty: of nobody."""
+    details: _builtins.bool
+    """details asks for conflicts and content_origin besides, which take longer to find out."""
     def __init__(
         self,
         *,
         annotator: _builtins.str = ...,
+        details: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "details", b"details"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -327,6 +341,8 @@ class GetProgressResponse(_message.Message):
     VOTES_SET_ASIDE_FIELD_NUMBER: _builtins.int
     TASKS_FIELD_NUMBER: _builtins.int
     PERSON_FIELD_NUMBER: _builtins.int
+    CONFLICTS_FIELD_NUMBER: _builtins.int
+    CONTENT_ORIGIN_FIELD_NUMBER: _builtins.int
     tasks_open: _builtins.int
     """tasks_open is how many tasks still want votes."""
     votes_missing: _builtins.int
@@ -339,6 +355,12 @@ class GetProgressResponse(_message.Message):
     """votes_set_aside is how many votes could not count."""
     tasks: _builtins.int
     """tasks is how many tasks there have been."""
+    conflicts: _builtins.int
+    """conflicts is how many items wait for a decision. 0 when the request asks for no details."""
+    content_origin: _builtins.str
+    """content_origin is where the addresses that SignItem gives lie, as in "https://bucket.example.com". Empty: it gives
+    none, or the request asks for no details.
+    """
     @_builtins.property
     def person(self) -> Global___Person:
         """person counts for the annotator whom the request names. Absent when it names none."""
@@ -353,10 +375,12 @@ class GetProgressResponse(_message.Message):
         votes_set_aside: _builtins.int = ...,
         tasks: _builtins.int = ...,
         person: Global___Person | None = ...,
+        conflicts: _builtins.int = ...,
+        content_origin: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["person", b"person", "tasks", b"tasks", "tasks_open", b"tasks_open", "votes", b"votes", "votes_missing", b"votes_missing", "votes_pending", b"votes_pending", "votes_set_aside", b"votes_set_aside"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "content_origin", b"content_origin", "person", b"person", "tasks", b"tasks", "tasks_open", b"tasks_open", "votes", b"votes", "votes_missing", b"votes_missing", "votes_pending", b"votes_pending", "votes_set_aside", b"votes_set_aside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -410,6 +434,7 @@ class LeaseTaskRequest(_message.Message):
     COUNT_FIELD_NUMBER: _builtins.int
     LEASE_SECONDS_FIELD_NUMBER: _builtins.int
     HOLDING_FIELD_NUMBER: _builtins.int
+    ASSIGNMENT_FIELD_NUMBER: _builtins.int
     annotator: _builtins.str
     """annotator is who gets them. 1 to 253 characters."""
     count: _builtins.int
@@ -422,6 +447,10 @@ class LeaseTaskRequest(_message.Message):
         other leases of the person are given back. At most 100.
         """
 
+    @_builtins.property
+    def assignment(self) -> Global___Assignment:
+        """assignment bounds what is handed out. Absent: any task."""
+
     def __init__(
         self,
         *,
@@ -429,14 +458,47 @@ class LeaseTaskRequest(_message.Message):
         count: _builtins.int = ...,
         lease_seconds: _builtins.int = ...,
         holding: _abc.Iterable[_builtins.str] | None = ...,
+        assignment: Global___Assignment | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["assignment", b"assignment"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "count", b"count", "holding", b"holding", "lease_seconds", b"lease_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "assignment", b"assignment", "count", b"count", "holding", b"holding", "lease_seconds", b"lease_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LeaseTaskRequest: _TypeAlias = LeaseTaskRequest  # noqa: Y015
+
+@_typing.final
+class Assignment(_message.Message):
+    """Assignment is a person's part of the work."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CLASSES_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    share: _builtins.float
+    """share is the share of items that the person may be asked about, above 0 and at most 1; which ones, their ids and
+    the person's name decide. 0 means 1.
+    """
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """classes are the classes that the person looks at: a task that the machine takes for another class is not handed
+        out. A task of which the machine says nothing is. Empty: all.
+        """
+
+    def __init__(
+        self,
+        *,
+        classes: _abc.Iterable[_builtins.str] | None = ...,
+        share: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["classes", b"classes", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Assignment: _TypeAlias = Assignment  # noqa: Y015
 
 @_typing.final
 class LeaseTaskResponse(_message.Message):
@@ -449,8 +511,8 @@ class LeaseTaskResponse(_message.Message):
     LOST_FIELD_NUMBER: _builtins.int
     WAITING_FOR_OTHERS_FIELD_NUMBER: _builtins.int
     waiting_for_others: _builtins.int
-    """waiting_for_others is how many tasks want votes still that this person cannot give: answered, skipped, or in other
-    people's hands.
+    """waiting_for_others is how many tasks want votes still that this person cannot give: answered, skipped, in other
+    people's hands, or not assigned to them.
     """
     @_builtins.property
     def tasks(self) -> _containers.RepeatedCompositeFieldContainer[Global___LeasedTask]:
@@ -711,16 +773,20 @@ class SignItemRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ITEM_ID_FIELD_NUMBER: _builtins.int
+    CONTENT_TICKET_FIELD_NUMBER: _builtins.int
     item_id: _builtins.str
-    """item_id is the item."""
+    """item_id is the item. Empty: that of content_ticket."""
+    content_ticket: _builtins.str
+    """content_ticket names the item by a ticket that has not run out. Looked at when item_id is empty."""
     def __init__(
         self,
         *,
         item_id: _builtins.str = ...,
+        content_ticket: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["item_id", b"item_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_ticket", b"content_ticket", "item_id", b"item_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -728,20 +794,30 @@ Global___SignItemRequest: _TypeAlias = SignItemRequest  # noqa: Y015
 
 @_typing.final
 class SignItemResponse(_message.Message):
-    """SignItemResponse says how an item is shown; exactly one of its texts is not empty."""
+    """SignItemResponse says how an item is shown; exactly one of text and content_ticket is not empty."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TEXT_FIELD_NUMBER: _builtins.int
     CONTENT_TICKET_FIELD_NUMBER: _builtins.int
     EXPIRES_FIELD_NUMBER: _builtins.int
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    ADDRESS_EXPIRES_FIELD_NUMBER: _builtins.int
     text: _builtins.str
     """text is the item's text."""
     content_ticket: _builtins.str
     """content_ticket is what ReadItem takes."""
+    address: _builtins.str
+    """address is where the content can be read without a key. Empty: nowhere, ReadItem streams it. Calling again gives
+    another.
+    """
     @_builtins.property
     def expires(self) -> _timestamp_pb2.Timestamp:
         """expires is when the ticket ends."""
+
+    @_builtins.property
+    def address_expires(self) -> _timestamp_pb2.Timestamp:
+        """address_expires is when the address ends. Absent without one."""
 
     def __init__(
         self,
@@ -749,10 +825,12 @@ class SignItemResponse(_message.Message):
         text: _builtins.str = ...,
         content_ticket: _builtins.str = ...,
         expires: _timestamp_pb2.Timestamp | None = ...,
+        address: _builtins.str = ...,
+        address_expires: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expires", b"expires"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["address_expires", b"address_expires", "expires", b"expires"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["content_ticket", b"content_ticket", "expires", b"expires", "text", b"text"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "address_expires", b"address_expires", "content_ticket", b"content_ticket", "expires", b"expires", "text", b"text"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -982,3 +1060,473 @@ class ListDoubtfulItemsResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ListDoubtfulItemsResponse: _TypeAlias = ListDoubtfulItemsResponse  # noqa: Y015
+
+@_typing.final
+class ListConflictsRequest(_message.Message):
+    """ListConflictsRequest asks for a page of items that wait for a decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    AFTER_ITEM_ID_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    after_item_id: _builtins.str
+    """after_item_id returns items with a greater id. Empty starts from the beginning."""
+    limit: _builtins.int
+    """limit bounds the page. 1 to 200; 0 means 20."""
+    def __init__(
+        self,
+        *,
+        after_item_id: _builtins.str = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_item_id", b"after_item_id", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConflictsRequest: _TypeAlias = ListConflictsRequest  # noqa: Y015
+
+@_typing.final
+class ListConflictsResponse(_message.Message):
+    """ListConflictsResponse carries them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONFLICTS_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    TOTAL_FIELD_NUMBER: _builtins.int
+    end: _builtins.bool
+    """end says that no item with a greater id waits."""
+    total: _builtins.int
+    """total is how many items wait altogether."""
+    @_builtins.property
+    def conflicts(self) -> _containers.RepeatedCompositeFieldContainer[Global___Conflict]:
+        """conflicts are in order of their items' ids."""
+
+    def __init__(
+        self,
+        *,
+        conflicts: _abc.Iterable[Global___Conflict] | None = ...,
+        end: _builtins.bool = ...,
+        total: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "end", b"end", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListConflictsResponse: _TypeAlias = ListConflictsResponse  # noqa: Y015
+
+@_typing.final
+class Conflict(_message.Message):
+    """Conflict is an item that waits for a decision, and what is known of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    IS_DISPUTED_FIELD_NUMBER: _builtins.int
+    IS_SENT_BACK_FIELD_NUMBER: _builtins.int
+    VOTES_MISSING_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    COMMENTS_FIELD_NUMBER: _builtins.int
+    DECISION_FIELD_NUMBER: _builtins.int
+    item_id: _builtins.str
+    """item_id is the item."""
+    is_disputed: _builtins.bool
+    """is_disputed says that people's answers differ."""
+    is_sent_back: _builtins.bool
+    """is_sent_back says that the item was sent back."""
+    votes_missing: _builtins.int
+    """votes_missing is how many votes its tasks want still."""
+    @_builtins.property
+    def votes(self) -> _containers.RepeatedCompositeFieldContainer[Global___GivenVote]:
+        """votes are those that count, one of each annotator, the oldest first."""
+
+    @_builtins.property
+    def comments(self) -> _containers.RepeatedCompositeFieldContainer[Global___ItemComment]:
+        """comments are the item's, newest first; at most 20."""
+
+    @_builtins.property
+    def decision(self) -> Global___GivenVote:
+        """decision is the last decision; it is there when the item came up again by a comment."""
+
+    def __init__(
+        self,
+        *,
+        item_id: _builtins.str = ...,
+        is_disputed: _builtins.bool = ...,
+        is_sent_back: _builtins.bool = ...,
+        votes_missing: _builtins.int = ...,
+        votes: _abc.Iterable[Global___GivenVote] | None = ...,
+        comments: _abc.Iterable[Global___ItemComment] | None = ...,
+        decision: Global___GivenVote | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decision", b"decision"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["comments", b"comments", "decision", b"decision", "is_disputed", b"is_disputed", "is_sent_back", b"is_sent_back", "item_id", b"item_id", "votes", b"votes", "votes_missing", b"votes_missing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Conflict: _TypeAlias = Conflict  # noqa: Y015
+
+@_typing.final
+class GivenVote(_message.Message):
+    """GivenVote is a vote as it stands."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOTE_ID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    vote_id: _builtins.str
+    """vote_id is its id."""
+    annotator: _builtins.str
+    """annotator is who gave it."""
+    answer: _builtins.str
+    """answer is what it says."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """time is when it was given."""
+
+    def __init__(
+        self,
+        *,
+        vote_id: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "time", b"time", "vote_id", b"vote_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GivenVote: _TypeAlias = GivenVote  # noqa: Y015
+
+@_typing.final
+class DecideItemRequest(_message.Message):
+    """DecideItemRequest carries a decision."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DECISION_ID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    decision_id: _builtins.str
+    """decision_id makes the decision known for good; it is the vote's id. 1 to 128 characters."""
+    annotator: _builtins.str
+    """annotator is who decides. 1 to 253 characters."""
+    item_id: _builtins.str
+    """item_id is the item."""
+    answer: _builtins.str
+    """answer is one of the task's answers."""
+    note: _builtins.str
+    """note says why, for the audit log. At most 1,000 characters; may be empty."""
+    def __init__(
+        self,
+        *,
+        decision_id: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "decision_id", b"decision_id", "item_id", b"item_id", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideItemRequest: _TypeAlias = DecideItemRequest  # noqa: Y015
+
+@_typing.final
+class DecideItemResponse(_message.Message):
+    """DecideItemResponse says that the decision is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    IS_CORRECTION_FIELD_NUMBER: _builtins.int
+    is_correction: _builtins.bool
+    """is_correction says that nobody had given the answer."""
+    def __init__(
+        self,
+        *,
+        is_correction: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_correction", b"is_correction"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DecideItemResponse: _TypeAlias = DecideItemResponse  # noqa: Y015
+
+@_typing.final
+class SendBackRequest(_message.Message):
+    """SendBackRequest names an item that people are to look at again."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEED_ID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    deed_id: _builtins.str
+    """deed_id makes the deed known for good. 1 to 128 characters."""
+    annotator: _builtins.str
+    """annotator is who sends it back. 1 to 253 characters."""
+    item_id: _builtins.str
+    """item_id is the item."""
+    note: _builtins.str
+    """note says why, for the audit log. At most 1,000 characters; may be empty."""
+    def __init__(
+        self,
+        *,
+        deed_id: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        item_id: _builtins.str = ...,
+        note: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "deed_id", b"deed_id", "item_id", b"item_id", "note", b"note"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendBackRequest: _TypeAlias = SendBackRequest  # noqa: Y015
+
+@_typing.final
+class SendBackResponse(_message.Message):
+    """SendBackResponse says that the deed is durable."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VOTES_MISSING_FIELD_NUMBER: _builtins.int
+    votes_missing: _builtins.int
+    """votes_missing is how many votes the item's tasks want now."""
+    def __init__(
+        self,
+        *,
+        votes_missing: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["votes_missing", b"votes_missing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SendBackResponse: _TypeAlias = SendBackResponse  # noqa: Y015
+
+@_typing.final
+class ListDeedsRequest(_message.Message):
+    """ListDeedsRequest asks for a page of the audit log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BEFORE_NUMBER_FIELD_NUMBER: _builtins.int
+    LIMIT_FIELD_NUMBER: _builtins.int
+    before_number: _builtins.int
+    """before_number returns deeds with a lower number. 0 starts from the newest."""
+    limit: _builtins.int
+    """limit bounds the page. 1 to 500; 0 means 50."""
+    def __init__(
+        self,
+        *,
+        before_number: _builtins.int = ...,
+        limit: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["before_number", b"before_number", "limit", b"limit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeedsRequest: _TypeAlias = ListDeedsRequest  # noqa: Y015
+
+@_typing.final
+class ListDeedsResponse(_message.Message):
+    """ListDeedsResponse carries a page of the audit log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEEDS_FIELD_NUMBER: _builtins.int
+    END_FIELD_NUMBER: _builtins.int
+    end: _builtins.bool
+    """end says that there is no older one."""
+    @_builtins.property
+    def deeds(self) -> _containers.RepeatedCompositeFieldContainer[Global___Deed]:
+        """deeds are the newest first."""
+
+    def __init__(
+        self,
+        *,
+        deeds: _abc.Iterable[Global___Deed] | None = ...,
+        end: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deeds", b"deeds", "end", b"end"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListDeedsResponse: _TypeAlias = ListDeedsResponse  # noqa: Y015
+
+@_typing.final
+class Deed(_message.Message):
+    """Deed is one entry of the audit log."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    DID_FIELD_NUMBER: _builtins.int
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    TIME_FIELD_NUMBER: _builtins.int
+    ITEM_ID_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
+    VOTES_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """number is its place in the log, from 1."""
+    did: _builtins.str
+    """did is what was done: "skip", "unskip", "accept", "correct", "send-back" or "push"."""
+    annotator: _builtins.str
+    """annotator is who did it."""
+    item_id: _builtins.str
+    """item_id is the item. Empty for a push."""
+    answer: _builtins.str
+    """answer is what was decided. Empty where nothing was."""
+    note: _builtins.str
+    """note is what the person said about it, or where pushed votes came from."""
+    votes: _builtins.int
+    """votes is how many votes were pushed and are new. 0 for other deeds."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """time is when it came in."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        did: _builtins.str = ...,
+        annotator: _builtins.str = ...,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        item_id: _builtins.str = ...,
+        answer: _builtins.str = ...,
+        note: _builtins.str = ...,
+        votes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["annotator", b"annotator", "answer", b"answer", "did", b"did", "item_id", b"item_id", "note", b"note", "number", b"number", "time", b"time", "votes", b"votes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deed: _TypeAlias = Deed  # noqa: Y015
+
+@_typing.final
+class ListRuleDiagnosticsRequest(_message.Message):
+    """ListRuleDiagnosticsRequest asks how rules do."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DIAGNOSTICS_REF_FIELD_NUMBER: _builtins.int
+    diagnostics_ref: _builtins.str
+    """diagnostics_ref is the table of rule diagnostics that the job's status names."""
+    def __init__(
+        self,
+        *,
+        diagnostics_ref: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["diagnostics_ref", b"diagnostics_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRuleDiagnosticsRequest: _TypeAlias = ListRuleDiagnosticsRequest  # noqa: Y015
+
+@_typing.final
+class RuleDiagnostics(_message.Message):
+    """RuleDiagnostics tells of one rule or knowledge base."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ANNOTATOR_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    HITS_FIELD_NUMBER: _builtins.int
+    OVERLAPS_FIELD_NUMBER: _builtins.int
+    CONFLICTS_FIELD_NUMBER: _builtins.int
+    OUTVOTED_FIELD_NUMBER: _builtins.int
+    ESTIMATED_ACCURACY_FIELD_NUMBER: _builtins.int
+    GOLD_HITS_FIELD_NUMBER: _builtins.int
+    GOLD_RIGHT_FIELD_NUMBER: _builtins.int
+    annotator: _builtins.str
+    """annotator is its name."""
+    source: _builtins.str
+    """source is "rules" or "knowledge-bases"."""
+    hits: _builtins.int
+    """hits is how many items it votes on."""
+    overlaps: _builtins.int
+    """overlaps is on how many of them another votes, too."""
+    conflicts: _builtins.int
+    """conflicts is on how many of them another says something else."""
+    outvoted: _builtins.int
+    """outvoted is how many of its votes yield to a rule of higher priority."""
+    estimated_accuracy: _builtins.float
+    """estimated_accuracy is how often it seems to be right, 0 to 1. Absent where nothing can be said."""
+    gold_hits: _builtins.int
+    """gold_hits is how many items of gate gold it votes on."""
+    gold_right: _builtins.int
+    """gold_right is on how many of these it is right."""
+    def __init__(
+        self,
+        *,
+        annotator: _builtins.str = ...,
+        source: _builtins.str = ...,
+        hits: _builtins.int = ...,
+        overlaps: _builtins.int = ...,
+        conflicts: _builtins.int = ...,
+        outvoted: _builtins.int = ...,
+        estimated_accuracy: _builtins.float | None = ...,
+        gold_hits: _builtins.int = ...,
+        gold_right: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_estimated_accuracy", b"_estimated_accuracy", "estimated_accuracy", b"estimated_accuracy"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_estimated_accuracy", b"_estimated_accuracy", "annotator", b"annotator", "conflicts", b"conflicts", "estimated_accuracy", b"estimated_accuracy", "gold_hits", b"gold_hits", "gold_right", b"gold_right", "hits", b"hits", "outvoted", b"outvoted", "overlaps", b"overlaps", "source", b"source"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__estimated_accuracy: _TypeAlias = _typing.Literal["estimated_accuracy"]  # noqa: Y015
+    _WhichOneofArgType__estimated_accuracy: _TypeAlias = _typing.Literal["_estimated_accuracy", b"_estimated_accuracy"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__estimated_accuracy) -> _WhichOneofReturnType__estimated_accuracy | None: ...
+
+Global___RuleDiagnostics: _TypeAlias = RuleDiagnostics  # noqa: Y015
+
+@_typing.final
+class ListRuleDiagnosticsResponse(_message.Message):
+    """ListRuleDiagnosticsResponse carries them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def rules(self) -> _containers.RepeatedCompositeFieldContainer[Global___RuleDiagnostics]:
+        """rules are in the order of the job."""
+
+    def __init__(
+        self,
+        *,
+        rules: _abc.Iterable[Global___RuleDiagnostics] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rules", b"rules"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListRuleDiagnosticsResponse: _TypeAlias = ListRuleDiagnosticsResponse  # noqa: Y015

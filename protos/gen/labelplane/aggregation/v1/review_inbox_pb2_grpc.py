@@ -91,6 +91,31 @@ class ReviewInboxServiceStub:
                 request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsRequest.SerializeToString,
                 response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsResponse.FromString,
                 _registered_method=True)
+        self.ListConflicts = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ListConflicts',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListConflictsRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListConflictsResponse.FromString,
+                _registered_method=True)
+        self.DecideItem = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/DecideItem',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.DecideItemRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.DecideItemResponse.FromString,
+                _registered_method=True)
+        self.SendBack = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/SendBack',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SendBackRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SendBackResponse.FromString,
+                _registered_method=True)
+        self.ListDeeds = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ListDeeds',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDeedsRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDeedsResponse.FromString,
+                _registered_method=True)
+        self.ListRuleDiagnostics = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ListRuleDiagnostics',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListRuleDiagnosticsRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListRuleDiagnosticsResponse.FromString,
+                _registered_method=True)
 
 
 class ReviewInboxServiceServicer:
@@ -153,7 +178,8 @@ class ReviewInboxServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def SignItem(self, request, context):
-        """SignItem returns an item's text, or a ticket with which its content can be read for a while.
+        """SignItem returns an item's text, or a ticket with which its content can be read for a while; where the store signs
+        and the service is told how browsers reach it, also an address at which the content lies.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -175,6 +201,45 @@ class ReviewInboxServiceServicer:
 
     def ListDoubtfulItems(self, request, context):
         """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListConflicts(self, request, context):
+        """ListConflicts returns items that wait for a decision, in order of their ids: people disagree on them, have
+        commented on them since the last decision, or they were sent back.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DecideItem(self, request, context):
+        """DecideItem takes an adjudicator's answer in. It is durable when it returns; one sent again counts once. It wins over
+        all other votes on the item, closes its tasks, and takes the place of an earlier decision. Whether the person may
+        decide is the caller's to know.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SendBack(self, request, context):
+        """SendBack puts an item's tasks out to people again, also to those who have answered: their earlier votes count until
+        they answer anew. It takes a decision back. It is durable when it returns; one sent again counts once.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListDeeds(self, request, context):
+        """ListDeeds returns the audit log: who did what, newest first. Nothing in it changes or goes.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRuleDiagnostics(self, request, context):
+        """ListRuleDiagnostics tells of every rule and knowledge base what it covers and how often it is right.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -237,6 +302,31 @@ def add_ReviewInboxServiceServicer_to_server(servicer, server):
                     servicer.ListDoubtfulItems,
                     request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsRequest.FromString,
                     response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsResponse.SerializeToString,
+            ),
+            'ListConflicts': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListConflicts,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListConflictsRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListConflictsResponse.SerializeToString,
+            ),
+            'DecideItem': grpc.unary_unary_rpc_method_handler(
+                    servicer.DecideItem,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.DecideItemRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.DecideItemResponse.SerializeToString,
+            ),
+            'SendBack': grpc.unary_unary_rpc_method_handler(
+                    servicer.SendBack,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SendBackRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SendBackResponse.SerializeToString,
+            ),
+            'ListDeeds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListDeeds,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDeedsRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDeedsResponse.SerializeToString,
+            ),
+            'ListRuleDiagnostics': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRuleDiagnostics,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListRuleDiagnosticsRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListRuleDiagnosticsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -538,6 +628,141 @@ class ReviewInboxService:
             '/labelplane.aggregation.v1.ReviewInboxService/ListDoubtfulItems',
             labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsRequest.SerializeToString,
             labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDoubtfulItemsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListConflicts(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ListConflicts',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListConflictsRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListConflictsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DecideItem(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/DecideItem',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.DecideItemRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.DecideItemResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SendBack(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/SendBack',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SendBackRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.SendBackResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListDeeds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ListDeeds',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDeedsRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListDeedsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRuleDiagnostics(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ListRuleDiagnostics',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListRuleDiagnosticsRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ListRuleDiagnosticsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,13 +58,32 @@ class ReviewInboxServiceStub:
     ListComments: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListCommentsRequest, _review_inbox_pb2.ListCommentsResponse]
     """ListComments returns the newest remarks, newest first."""
     SignItem: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.SignItemRequest, _review_inbox_pb2.SignItemResponse]
-    """SignItem returns an item's text, or a ticket with which its content can be read for a while."""
+    """SignItem returns an item's text, or a ticket with which its content can be read for a while; where the store signs
+    and the service is told how browsers reach it, also an address at which the content lies.
+    """
     ReadItem: _grpc.UnaryStreamMultiCallable[_review_inbox_pb2.ReadItemRequest, _review_inbox_pb2.ReadItemResponse]
     """ReadItem streams the content that a ticket stands for, in a format that browsers show."""
     ListPeople: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListPeopleRequest, _review_inbox_pb2.ListPeopleResponse]
     """ListPeople tells of every annotator what they have done."""
     ListDoubtfulItems: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListDoubtfulItemsRequest, _review_inbox_pb2.ListDoubtfulItemsResponse]
     """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first."""
+    ListConflicts: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListConflictsRequest, _review_inbox_pb2.ListConflictsResponse]
+    """ListConflicts returns items that wait for a decision, in order of their ids: people disagree on them, have
+    commented on them since the last decision, or they were sent back.
+    """
+    DecideItem: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.DecideItemRequest, _review_inbox_pb2.DecideItemResponse]
+    """DecideItem takes an adjudicator's answer in. It is durable when it returns; one sent again counts once. It wins over
+    all other votes on the item, closes its tasks, and takes the place of an earlier decision. Whether the person may
+    decide is the caller's to know.
+    """
+    SendBack: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.SendBackRequest, _review_inbox_pb2.SendBackResponse]
+    """SendBack puts an item's tasks out to people again, also to those who have answered: their earlier votes count until
+    they answer anew. It takes a decision back. It is durable when it returns; one sent again counts once.
+    """
+    ListDeeds: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListDeedsRequest, _review_inbox_pb2.ListDeedsResponse]
+    """ListDeeds returns the audit log: who did what, newest first. Nothing in it changes or goes."""
+    ListRuleDiagnostics: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ListRuleDiagnosticsRequest, _review_inbox_pb2.ListRuleDiagnosticsResponse]
+    """ListRuleDiagnostics tells of every rule and knowledge base what it covers and how often it is right."""
 
 @_typing.type_check_only
 class ReviewInboxServiceAsyncStub(ReviewInboxServiceStub):
@@ -96,13 +115,32 @@ class ReviewInboxServiceAsyncStub(ReviewInboxServiceStub):
     ListComments: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListCommentsRequest, _review_inbox_pb2.ListCommentsResponse]  # type: ignore[assignment]
     """ListComments returns the newest remarks, newest first."""
     SignItem: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.SignItemRequest, _review_inbox_pb2.SignItemResponse]  # type: ignore[assignment]
-    """SignItem returns an item's text, or a ticket with which its content can be read for a while."""
+    """SignItem returns an item's text, or a ticket with which its content can be read for a while; where the store signs
+    and the service is told how browsers reach it, also an address at which the content lies.
+    """
     ReadItem: _aio.UnaryStreamMultiCallable[_review_inbox_pb2.ReadItemRequest, _review_inbox_pb2.ReadItemResponse]  # type: ignore[assignment]
     """ReadItem streams the content that a ticket stands for, in a format that browsers show."""
     ListPeople: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListPeopleRequest, _review_inbox_pb2.ListPeopleResponse]  # type: ignore[assignment]
     """ListPeople tells of every annotator what they have done."""
     ListDoubtfulItems: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListDoubtfulItemsRequest, _review_inbox_pb2.ListDoubtfulItemsResponse]  # type: ignore[assignment]
     """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first."""
+    ListConflicts: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListConflictsRequest, _review_inbox_pb2.ListConflictsResponse]  # type: ignore[assignment]
+    """ListConflicts returns items that wait for a decision, in order of their ids: people disagree on them, have
+    commented on them since the last decision, or they were sent back.
+    """
+    DecideItem: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.DecideItemRequest, _review_inbox_pb2.DecideItemResponse]  # type: ignore[assignment]
+    """DecideItem takes an adjudicator's answer in. It is durable when it returns; one sent again counts once. It wins over
+    all other votes on the item, closes its tasks, and takes the place of an earlier decision. Whether the person may
+    decide is the caller's to know.
+    """
+    SendBack: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.SendBackRequest, _review_inbox_pb2.SendBackResponse]  # type: ignore[assignment]
+    """SendBack puts an item's tasks out to people again, also to those who have answered: their earlier votes count until
+    they answer anew. It takes a decision back. It is durable when it returns; one sent again counts once.
+    """
+    ListDeeds: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListDeedsRequest, _review_inbox_pb2.ListDeedsResponse]  # type: ignore[assignment]
+    """ListDeeds returns the audit log: who did what, newest first. Nothing in it changes or goes."""
+    ListRuleDiagnostics: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ListRuleDiagnosticsRequest, _review_inbox_pb2.ListRuleDiagnosticsResponse]  # type: ignore[assignment]
+    """ListRuleDiagnostics tells of every rule and knowledge base what it covers and how often it is right."""
 
 class ReviewInboxServiceServicer(metaclass=_abc_1.ABCMeta):
     """ReviewInboxService owns all state of the people's side of a job: which tasks are open and which votes have come. The
@@ -179,7 +217,9 @@ class ReviewInboxServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _review_inbox_pb2.SignItemRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_review_inbox_pb2.SignItemResponse, _abc.Awaitable[_review_inbox_pb2.SignItemResponse]]:
-        """SignItem returns an item's text, or a ticket with which its content can be read for a while."""
+        """SignItem returns an item's text, or a ticket with which its content can be read for a while; where the store signs
+        and the service is told how browsers reach it, also an address at which the content lies.
+        """
 
     @_abc_1.abstractmethod
     def ReadItem(
@@ -204,5 +244,52 @@ class ReviewInboxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_review_inbox_pb2.ListDoubtfulItemsResponse, _abc.Awaitable[_review_inbox_pb2.ListDoubtfulItemsResponse]]:
         """ListDoubtfulItems returns the answered items whose answer is least certain, the least certain first."""
+
+    @_abc_1.abstractmethod
+    def ListConflicts(
+        self,
+        request: _review_inbox_pb2.ListConflictsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ListConflictsResponse, _abc.Awaitable[_review_inbox_pb2.ListConflictsResponse]]:
+        """ListConflicts returns items that wait for a decision, in order of their ids: people disagree on them, have
+        commented on them since the last decision, or they were sent back.
+        """
+
+    @_abc_1.abstractmethod
+    def DecideItem(
+        self,
+        request: _review_inbox_pb2.DecideItemRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.DecideItemResponse, _abc.Awaitable[_review_inbox_pb2.DecideItemResponse]]:
+        """DecideItem takes an adjudicator's answer in. It is durable when it returns; one sent again counts once. It wins over
+        all other votes on the item, closes its tasks, and takes the place of an earlier decision. Whether the person may
+        decide is the caller's to know.
+        """
+
+    @_abc_1.abstractmethod
+    def SendBack(
+        self,
+        request: _review_inbox_pb2.SendBackRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.SendBackResponse, _abc.Awaitable[_review_inbox_pb2.SendBackResponse]]:
+        """SendBack puts an item's tasks out to people again, also to those who have answered: their earlier votes count until
+        they answer anew. It takes a decision back. It is durable when it returns; one sent again counts once.
+        """
+
+    @_abc_1.abstractmethod
+    def ListDeeds(
+        self,
+        request: _review_inbox_pb2.ListDeedsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ListDeedsResponse, _abc.Awaitable[_review_inbox_pb2.ListDeedsResponse]]:
+        """ListDeeds returns the audit log: who did what, newest first. Nothing in it changes or goes."""
+
+    @_abc_1.abstractmethod
+    def ListRuleDiagnostics(
+        self,
+        request: _review_inbox_pb2.ListRuleDiagnosticsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ListRuleDiagnosticsResponse, _abc.Awaitable[_review_inbox_pb2.ListRuleDiagnosticsResponse]]:
+        """ListRuleDiagnostics tells of every rule and knowledge base what it covers and how often it is right."""
 
 def add_ReviewInboxServiceServicer_to_server(servicer: ReviewInboxServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

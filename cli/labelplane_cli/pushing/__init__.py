@@ -1,0 +1,1 @@
+"""Votes of a file, sent to a running job over its HTTP contract."""
