@@ -33,7 +33,7 @@ class Installation:
         id: of the installation.
         leader_epoch: the epoch of its leader.
         is_cluster: whether the job's services are pods.
-        review_address: where people go to vote; empty when there is no one place.
+        review_address: where people go to vote, on a cluster the front of all jobs; empty when there is no one place.
     """
 
     id: str

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_operator.builders.deployments import build_deployment
 from labelplane_operator.builders.disruption import build_disruption_budget
 from labelplane_operator.builders.network import build_network_policy
@@ -13,7 +14,6 @@ from labelplane_operator.builders.service_account import build_service_account
 from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
 from labelplane_operator.builders.topology import build_workloads
-from labelplane_operator.parts import Part
 
 __all__ = ["Child", "build_children"]
 

@@ -9,6 +9,7 @@ from aiohttp import web
 
 from labelplane_review.web.front import Front
 from labelplane_review.web.progress import job_view
+from labelplane_review.web.refusals import Refused
 
 __all__ = ["Events"]
 
@@ -26,13 +27,16 @@ class Events:
 
     async def stream(self, request: web.Request) -> web.StreamResponse:
         """Send the job's view now and after every change, until the page goes or the front closes."""
-        self._front.job(request)
+        await self._front.job(request)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
         last, quiet = "", 0.0
         while True:
             is_last = self._closing.is_set()
-            view = await self._view(request)
+            try:
+                view = await self._view(request)
+            except Refused:
+                return response  # the job is gone, or the person may not see it any more
             if view and view != last:
                 await response.write(f"data: {view}\n\n".encode())
                 last, quiet = view, 0.0
@@ -45,7 +49,7 @@ class Events:
             await self._pause()
 
     async def _view(self, request: web.Request) -> str:
-        at_hand = self._front.job(request)
+        at_hand, _ = await self._front.job(request)
         try:
             counts, people = await at_hand.desk.counts(has_details=True), await at_hand.desk.people()
         except grpc.aio.AioRpcError:

@@ -22,6 +22,7 @@ _ABOUT: Final = (
 )
 _RIGHTS: Final = {
     Right.ANYBODY: "For everybody who came in.",
+    Right.ANNOTATOR: "For everybody who may label.",
     Right.ADJUDICATOR: "For the owner, and for people with review.people[].adjudicator.",
     Right.OWNER: "For the owner alone.",
 }

@@ -13,7 +13,7 @@ const MOST_UNDONE = 50;
 
 const $ = (id) => document.getElementById(id);
 const config = JSON.parse($("config").textContent);
-const api = `/api/jobs/${encodeURIComponent(config.job)}`;
+const api = `/api/jobs/${config.path}`;
 
 const state = {
   queue: [], // tasks in hand; the first is on the screen
