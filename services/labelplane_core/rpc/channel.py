@@ -40,7 +40,7 @@ class _StreamCaller(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type
 
 
 def open_channel(address: str, *, token: str, options: Sequence[tuple[str, Any]] = ()) -> Any:
-    """Return a channel to `host:port` or `unix:/path` that carries the token, with options of gRPC. Close it when done."""
+    """Return a channel to `host:port` or `unix:/path` that carries the token, with options of gRPC. Close it after."""
     with_token = _Token(token)
     # gRPC sorts an interceptor by the first of its kinds, so each kind is its own object.
     interceptors: list[Any] = [_UnaryCaller(with_token), _StreamCaller(with_token)]

@@ -38,9 +38,9 @@ class ApiServer:
         self._token_file = token_file
         self._tls = tls
 
-    async def get(self, path: str, **query: str) -> Object:
+    async def get(self, path: str) -> Object:
         """Return an object or a list; `ApiServerAway` when it is not to be had."""
-        return await self._call("GET", path, query=query)
+        return await self._call("GET", path)
 
     async def create(self, path: str, body: Mapping[str, Any]) -> Object:
         """Create an object and return the answer; `ApiServerAway` when there is none."""
@@ -68,10 +68,8 @@ class ApiServer:
         except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
             raise ApiServerAway(f"watch {path}: {str(error) or type(error).__name__}") from error
 
-    async def _call(
-        self, method: str, path: str, *, query: Mapping[str, str] | None = None, body: Mapping[str, Any] | None = None
-    ) -> Object:
-        words: dict[str, Any] = {"params": query, "json": body, "headers": self._headers(), "ssl": self._tls}
+    async def _call(self, method: str, path: str, *, body: Mapping[str, Any] | None = None) -> Object:
+        words: dict[str, Any] = {"json": body, "headers": self._headers(), "ssl": self._tls}
         timeout = aiohttp.ClientTimeout(total=_CALL_SECONDS)
         try:
             async with self._session.request(method, self._address + path, timeout=timeout, **words) as answer:
@@ -84,7 +82,10 @@ class ApiServer:
             raise ApiServerAway(f"{method} {path}: {str(error) or type(error).__name__}") from error
 
     def _headers(self) -> dict[str, str]:
-        return {"Authorization": f"Bearer {self._token_file.read_text(encoding='ascii').strip()}"}
+        try:
+            return {"Authorization": f"Bearer {self._token_file.read_text(encoding='ascii').strip()}"}
+        except (OSError, ValueError) as error:
+            raise ApiServerAway(f"{PREFIX}API_TOKEN_FILE {self._token_file}: {error}") from error
 
 
 async def _lines(content: aiohttp.StreamReader) -> AsyncIterator[bytes]:

@@ -3,18 +3,17 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from aiohttp import web
 
-from labelplane_review.cluster.api_server import ApiServer
 from labelplane_review.cluster.proxy import SigningProxy
 from labelplane_review.cluster.recent import Recent
 from labelplane_review.errors import ApiServerAway
 from labelplane_review.web.refusals import Refused
 from labelplane_review.web.rights import Deed, Visitor
 
-__all__ = ["HOLDS_SECONDS", "ClusterAccess"]
+__all__ = ["HOLDS_SECONDS", "ClusterAccess", "Reviewer"]
 
 HOLDS_SECONDS: Final = 10.0
 """How long an answer of the API server is believed: a right that is taken away ends so much later."""
@@ -34,12 +33,18 @@ _RIGHTS: Final[Mapping[Deed, tuple[str, str]]] = {
 Attributes = tuple[tuple[str, str], ...]
 
 
+class Reviewer(Protocol):
+    """Answers reviews, as the API server does."""
+
+    async def create(self, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the review with its status; `ApiServerAway` when there is no answer."""
+        ...
+
+
 class ClusterAccess:
     """Asks the API server who somebody is (TokenReview) and what they may do (SubjectAccessReview)."""
 
-    def __init__(
-        self, server: ApiServer, proxy: SigningProxy, *, audience: str, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, server: Reviewer, proxy: SigningProxy, *, audience: str, monotonic: Callable[[], float]) -> None:
         self._server = server
         self._proxy = proxy
         self._audience = audience

@@ -106,9 +106,13 @@ class WatchedJobs:
         """Return the names of all jobs, in their order."""
         return sorted(key for jobs in self._jobs.values() for key in jobs)
 
+    def look_at(self, name: str) -> LabelingJob | None:
+        """Return a job as such, None when there is none of that name."""
+        return next((jobs[name] for jobs in self._jobs.values() if name in jobs), None)
+
     def find(self, name: str) -> JobAtHand | None:
-        """Return a job, None when there is none of that name."""
-        job = next((jobs[name] for jobs in self._jobs.values() if name in jobs), None)
+        """Return a job with its inbox, None when there is none of that name."""
+        job = self.look_at(name)
         return None if job is None else self._channels.reach(name, job)
 
     @property

@@ -55,9 +55,7 @@ def make_app(
     app.add_routes([*access.routes(), *pages.routes()])
     app.add_routes(Calls(front, now=now, segment=job_segment).routes())
     app.add_routes(Tools(front, now=now, segment=job_segment).routes())
-    app.add_routes(
-        [web.get(f"/api/jobs/{job_segment}/events", Events(front, closing=closing or asyncio.Event()).stream)]
-    )
+    app.add_routes(Events(front, closing=closing or asyncio.Event(), segment=job_segment).routes())
     app.on_response_prepare.append(_add_headers)
     return app
 

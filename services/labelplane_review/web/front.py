@@ -5,6 +5,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from labelplane_api.job import LabelingJob
 from labelplane_review.web.jobs import JobAtHand, Jobs
 from labelplane_review.web.refusals import Refused
 from labelplane_review.web.rights import Deed, Visitor, may_adjudicate
@@ -64,6 +65,10 @@ class Front:
     def find(self, name: str) -> JobAtHand | None:
         """Return a job, None when there is none of that name; who asks was let in before."""
         return self._jobs.find(name)
+
+    def look_at(self, name: str) -> LabelingJob | None:
+        """Return how a job stands, without reaching for its services."""
+        return self._jobs.look_at(name)
 
     async def job(self, request: web.Request, deed: Deed = Deed.SEE) -> tuple[JobAtHand, Visitor]:
         """Return the job that a call is about, and who calls.

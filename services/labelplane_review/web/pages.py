@@ -28,6 +28,7 @@ _ASSETS: Final = {
     "outbox.js": "text/javascript",
     "viewer.js": "text/javascript",
     "jobs.js": "text/javascript",
+    "joblist.js": "text/javascript",
     "conflicts.js": "text/javascript",
     "audit.js": "text/javascript",
     "keys.js": "text/javascript",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition, is_true
 from labelplane_api.job import LabelingJob
@@ -13,6 +14,7 @@ __all__ = [
     "LEAST_GOLD",
     "job_state",
     "job_view",
+    "listed_view",
     "newest_posteriors",
     "newest_rules",
     "person_view",
@@ -55,6 +57,20 @@ def stage_words(job: LabelingJob) -> str:
         return _STAGE_WORDS[status.operation.stage]
     is_waiting = is_true(status.conditions, ConditionType.WAITING_FOR_ANNOTATIONS)
     return "Waiting for people" if is_waiting else "Starting"
+
+
+def listed_view(name: str, job: LabelingJob) -> dict[str, Any]:
+    """Return what the list of jobs shows of one, as its status tells it without asking its services."""
+    status = job.status
+    return {
+        "name": name,
+        "path": quote(name),
+        "stage": stage_words(job),
+        "round": status.rounds[-1].round if status.rounds else None,
+        "items": status.progress.items,
+        "labelled": status.progress.labelled,
+        "votes": status.progress.votes,
+    }
 
 
 def job_view(job: LabelingJob, counts: Counts, people: Sequence[PersonCounts]) -> dict[str, Any]:

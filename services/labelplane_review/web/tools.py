@@ -82,8 +82,8 @@ class Tools:
 
     async def list_jobs(self, call: Call) -> messages.JobList:
         """List the jobs."""
-        found = [(name, self._front.find(name)) for name in await self._front.names(call.visitor)]
-        return messages.JobList(jobs=[messages.JobInList(**_head(name, each.job)) for name, each in found if each])
+        found = [(name, self._front.look_at(name)) for name in await self._front.names(call.visitor)]
+        return messages.JobList(jobs=[messages.JobInList(**_head(name, job)) for name, job in found if job])
 
     async def get_job(self, call: Call) -> messages.Job:
         """Tell where a job stands."""
