@@ -54,9 +54,13 @@ class FrontProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def start(self) -> None:
-        """Start it, and return once it is ready."""
+        """Start it."""
         with self.log.open("ab") as output:
             self.process = subprocess.Popen(self.command, stdout=output, stderr=output, env=self.environment)
+
+    def await_ready(self) -> None:
+        """Return once it knows the jobs."""
+        assert self.process is not None
         deadline = time.monotonic() + _READY_SECONDS
         while time.monotonic() < deadline and self.process.poll() is None:
             try:
@@ -83,7 +87,7 @@ class FrontProcess:
 def front_process(
     server: ApiServer, folder: Path, *, namespace: str, service_address: str, name: str
 ) -> Iterator[FrontProcess]:
-    """Start a front that shows the jobs of a namespace; it is stopped at the end."""
+    """Start a front that shows the jobs of a namespace; it is stopped at the end. Others may start meanwhile."""
     home = folder / name
     home.mkdir(parents=True)
     account = as_service_account(server, namespace, _NAME, home)

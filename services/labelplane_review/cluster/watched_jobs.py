@@ -2,9 +2,9 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from labelplane_api.errors import SpecInvalidError
 from labelplane_api.job import LabelingJob
@@ -12,13 +12,12 @@ from labelplane_api.names import part_service
 from labelplane_api.parts import Part
 from labelplane_api.validation import validate_job
 from labelplane_core.rpc import open_channel
-from labelplane_review.cluster.api_server import ApiServer
 from labelplane_review.desk_client import DeskClient
 from labelplane_review.errors import ApiServerAway
 from labelplane_review.jury_client import JuryClient
 from labelplane_review.web.jobs import JobAtHand
 
-__all__ = ["JobChannels", "WatchedJobs", "job_key"]
+__all__ = ["JobChannels", "JobSource", "WatchedJobs"]
 
 _AGAIN_SECONDS: Final = 1.0
 _CHANNEL: Final = (
@@ -34,7 +33,7 @@ _CHANNEL: Final = (
 _log = logging.getLogger(__name__)
 
 
-def job_key(namespace: str, name: str) -> str:
+def _job_key(namespace: str, name: str) -> str:
     """Return how a front of many namespaces names a job: as its paths do."""
     return f"{namespace}/{name}"
 
@@ -48,6 +47,18 @@ class _Reached:
     channel: Any
     desk: DeskClient
     jury: JuryClient
+
+
+class JobSource(Protocol):
+    """Lists objects and tells what becomes of them, as the API server does."""
+
+    async def get(self, path: str) -> dict[str, Any]:
+        """Return a list; `ApiServerAway` when it is not to be had."""
+        ...
+
+    def watch(self, path: str, *, version: str) -> AsyncIterator[dict[str, Any]]:
+        """Yield what happens after a version; `ApiServerAway` when it must be listed anew."""
+        ...
 
 
 class JobChannels:
@@ -96,9 +107,17 @@ class JobChannels:
 class WatchedJobs:
     """Knows the newest state of every job in some namespaces, or in all; while the API server is away, the last one."""
 
-    def __init__(self, server: ApiServer, channels: JobChannels, *, namespaces: Sequence[str]) -> None:
+    def __init__(
+        self,
+        server: JobSource,
+        channels: JobChannels,
+        *,
+        namespaces: Sequence[str],
+        again_seconds: float = _AGAIN_SECONDS,
+    ) -> None:
         self._server = server
         self._channels = channels
+        self._again_seconds = again_seconds
         self._paths = tuple(map(_path, namespaces)) or (_path(),)
         self._jobs: dict[str, dict[str, LabelingJob]] = {}
 
@@ -132,10 +151,10 @@ class WatchedJobs:
                 version = await self._list(path)
                 while True:
                     version = await self._watch(path, version)
-                    await asyncio.sleep(_AGAIN_SECONDS)  # a server that ends every watch at once is not pressed
+                    await asyncio.sleep(self._again_seconds)  # a server that ends every watch at once is not pressed
             except ApiServerAway as error:
                 _log.warning("%s: the jobs are listed again", error)
-            await asyncio.sleep(_AGAIN_SECONDS)
+            await asyncio.sleep(self._again_seconds)
 
     async def _list(self, path: str) -> str:
         listed = await self._server.get(path)
@@ -156,7 +175,7 @@ class WatchedJobs:
 
     async def _take(self, path: str, event: dict[str, Any]) -> None:
         metadata = event["object"]["metadata"]
-        key = job_key(metadata["namespace"], metadata["name"])
+        key = _job_key(metadata["namespace"], metadata["name"])
         read = None if event["type"] == "DELETED" else _read(event["object"])
         if read is None:
             self._jobs[path].pop(key, None)
@@ -176,7 +195,7 @@ def _read(manifest: dict[str, Any]) -> tuple[str, LabelingJob] | None:
     metadata = manifest["metadata"]
     whole = {"apiVersion": "labelplane.io/v1alpha1", "kind": "LabelingJob", **manifest}
     try:
-        return job_key(metadata["namespace"], metadata["name"]), validate_job(whole)
+        return _job_key(metadata["namespace"], metadata["name"]), validate_job(whole)
     except SpecInvalidError as error:
         _log.info("%s/%s is not shown: %s", metadata["namespace"], metadata["name"], error)
         return None

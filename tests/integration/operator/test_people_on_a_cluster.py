@@ -27,6 +27,10 @@ from points_on_cluster import condition, is_true, jobs_path, point_job, wait_for
 from real_parts import find_tool
 from s3_server import S3Server
 
+from labelplane_cli.pushing.client import ReviewClient
+from labelplane_cli.pushing.target import Target
+from labelplane_review.inbox_client import NewVote
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 
 ADDRESS = "https://labels.example.com"
@@ -45,6 +49,7 @@ class Desk:
     namespace: str
     fronts: tuple[FrontProcess, FrontProcess]
     ann: Visitor
+    importer: Visitor
 
     @property
     def job(self) -> str:
@@ -78,6 +83,9 @@ def desk(
     chart = Chart(helm=find_tool("helm"), folder=tmp_path)
     roles = install_rights(chart, crd_server, namespace)
     ann = by_token(crd_server, namespace, "ann", tmp_path)
+    importer = by_token(crd_server, namespace, "importer", tmp_path)
+    for role in ("view", "edit"):
+        bind(crd_server, namespace, f"{roles}-{role}", account("importer", namespace))
     bind(crd_server, namespace, f"{roles}-annotator", account("ann", namespace))
     bind(crd_server, namespace, f"{roles}-annotator", user(ANNOTATOR))
     bind(crd_server, namespace, f"{roles}-adjudicator", user(JUDGE))
@@ -95,11 +103,13 @@ def desk(
     told = {"service_address": node.service_address, "watch_namespaces": namespace, "lease_name": namespace}
     shown = {"namespace": namespace, "service_address": node.service_address}
     with (
-        operator_process(crd_server, tmp_path / "operator", review_address=ADDRESS, **told),
         front_process(crd_server, tmp_path, name="front-0", **shown) as first,
         front_process(crd_server, tmp_path, name="front-1", **shown) as second,
+        operator_process(crd_server, tmp_path / "operator", review_address=ADDRESS, **told),
     ):
-        yield Desk(crd_server, namespace, (first, second), ann)
+        first.await_ready()
+        second.await_ready()
+        yield Desk(crd_server, namespace, (first, second), ann, importer)
 
 
 def test_people_label_a_job_to_its_end_and_a_killed_front_loses_nothing(desk: Desk) -> None:
@@ -121,10 +131,11 @@ def test_people_label_a_job_to_its_end_and_a_killed_front_loses_nothing(desk: De
     assert desk.vote(zoe, second, in_hand)["accepted"] == 1
     assert desk.vote(zoe, second, sent[-2])["duplicates"] == 1
     first.start()
+    first.await_ready()
     assert desk.vote(desk.ann, first, sent[-1])["duplicates"] == 1
 
     given = len(sent) + 1
-    while given < VOTES:
+    while given < VOTES - 1:
         tasks = desk.lease(desk.ann, first)
         for task in tasks:
             assert desk.vote(desk.ann, second, task)["accepted"] == 1
@@ -132,10 +143,20 @@ def test_people_label_a_job_to_its_end_and_a_killed_front_loses_nothing(desk: De
         if given == VOTES // 2:
             wait_for(desk.server, desk.namespace, "points", _asks_again, seconds=150)
 
+    _push_the_last(desk)
     log = judge.get(first, f"/api/v1/jobs/{desk.job}/audit").json()
     done = wait_for(desk.server, desk.namespace, "points", is_true("Complete"), seconds=150)
     assert done["status"]["progress"]["votes"] == VOTES
     assert log["end"] is True
+
+
+def _push_the_last(desk: Desk) -> None:
+    """Bring the last vote of somebody else's tool, as `labelplane votes push` does."""
+    tasks = desk.ann.get(desk.fronts[0], f"/api/v1/jobs/{desk.job}/tasks").json()["tasks"]
+    target = Target(desk.fronts[0].url, desk.importer.headers["Authorization"].removeprefix("Bearer "))
+    vote = NewVote("pushed", tasks[0]["item"], "elsewhere", "left", origin="answers.csv:2")
+    with ReviewClient(target, patience_seconds=30) as client:
+        assert client.push(client.job(desk.job), [vote], origin="answers.csv").accepted == 1
 
 
 def _asks_again(job: dict[str, Any]) -> bool:
