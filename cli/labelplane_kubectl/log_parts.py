@@ -8,7 +8,7 @@ __all__ = ["LogPart"]
 class LogPart(StrEnum):
     """The components of a job's pods, and the container that brings tasks to annotators and votes back.
 
-    Cleanup removes the results of a deleted job.
+    Training is an image of the user's with the steps around it; cleanup removes the results of a deleted job.
     """
 
     AGGREGATION = "aggregation"
@@ -17,4 +17,5 @@ class LogPart(StrEnum):
     DISTILLATION = "distillation"
     SMALL = "small"
     CONNECTOR = "connector"
+    TRAINING = "training"
     CLEANUP = "cleanup"

@@ -24,6 +24,7 @@ class ConditionType(StrEnum):
     WAITING_FOR_ANNOTATIONS = "WaitingForAnnotations"
     QUALITY_GATE_PASSED = "QualityGatePassed"
     MODEL_PROMOTED = "ModelPromoted"
+    RULES_CHANGED = "RulesChanged"
     SUSPENDED = "Suspended"
     COMPLETE = "Complete"
     FAILED = "Failed"
@@ -85,6 +86,9 @@ class Reason(StrEnum):
     BETTER_MODEL = "BetterModel"
     NOT_BETTER = "NotBetter"
     NOT_ENOUGH_LABELS = "NotEnoughLabels"
+    # RulesChanged
+    RULES_MEASURED = "RulesMeasured"
+    RULES_UNCHANGED = "RulesUnchanged"
     # Suspended
     SUSPENDED_BY_USER = "SuspendedByUser"
     RESUMED = "Resumed"
@@ -102,6 +106,7 @@ class Reason(StrEnum):
     BACKOFF_LIMIT_EXCEEDED = "BackoffLimitExceeded"
     DEADLINE_EXCEEDED = "DeadlineExceeded"
     INVALID_INPUT = "InvalidInput"
+    TRAINING_IMAGE_FAILED = "TrainingImageFailed"
 
 
 class Condition(ApiModel):

@@ -16,6 +16,7 @@ __all__ = [
     "part_workload",
     "service_object_name",
     "token_secret_name",
+    "training_name",
 ]
 
 LONGEST_NAME = 63
@@ -63,6 +64,11 @@ def part_service(job: LabelingJob, part: Part) -> str:
 def cleanup_name(job: LabelingJob) -> str:
     """Return the name of the Job that removes the results."""
     return fitted(f"{job_name(job)}-cleanup")
+
+
+def training_name(job: LabelingJob, *, round_number: int, attempt: int) -> str:
+    """Return the name of the Job by which a training image trains, one a try."""
+    return fitted(f"{job_name(job)}-train-{round_number}-{attempt}")
 
 
 def token_secret_name(job: LabelingJob) -> str:

@@ -181,8 +181,8 @@ class PodOverrides(ApiModel):
     )
 
     small: PodOverride | None = option(
-        "small changes the pod of profile Small, which is all services, so that the other entries are not read there; "
-        "every job begins in it, as Prepare counts the items.",
+        "small changes the pod of profile Small, which is all services, so that the other entries are not read there "
+        "(but distillation with model.image); every job begins in it, as Prepare counts the items.",
         None,
         change=Change.AT_ONCE,
     )
@@ -196,6 +196,9 @@ class PodOverrides(ApiModel):
         "aggregation changes the aggregation service's pod in profile Distributed.", None, change=Change.AT_ONCE
     )
     distillation: PodOverride | None = option(
-        "distillation changes the training pod in profile Distributed.", None, change=Change.AT_ONCE
+        "distillation changes the training pod in profile Distributed, and with model.image that of the Job which "
+        "trains, in every profile.",
+        None,
+        change=Change.AT_ONCE,
     )
     triton: PodOverride | None = option("triton changes the pods of a dedicated Triton.", None, change=Change.AT_ONCE)

@@ -47,8 +47,6 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.dataset.uri", _in_another_cloud),
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
-    Unbuilt("spec.sources.humans.labelStudio"),
-    Unbuilt("spec.sources.rules.reviewShare"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),
@@ -63,12 +61,12 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
             AggregationMethod.GLAD,
             AggregationMethod.MACE,
             AggregationMethod.VARIATIONAL_BAYES,
+            AggregationMethod.LABEL_MODEL,
         ),
     ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),
-    Unbuilt("spec.model.image"),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
     Unbuilt("spec.scaling"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
@@ -86,8 +84,13 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
 _WITHOUT_FRONT: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
 """What a cluster has not whose installation serves no review page."""
 
-# A job file's own ConfigMaps are read with it, so what is left names one that is not there.
-ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (*UNBUILT, Unbuilt("spec.sources.rules.configMap"))
+ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (
+    *UNBUILT,
+    # A job file's own ConfigMaps are read with it, so what is left names one that is not there.
+    Unbuilt("spec.sources.rules.configMap"),
+    # Nothing there runs containers.
+    Unbuilt("spec.model.image"),
+)
 """Everything that a run on one machine has not."""
 
 
@@ -118,7 +121,7 @@ def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHI
     """Refuse a job that uses what is not built yet.
 
     Raises:
-        NotSupportedError: names every such field, as "not supported yet: spec.model.image".
+        NotSupportedError: names every such field, as "not supported yet: spec.scaling.maxReplicas".
     """
     fields = unsupported(job, table=table)
     if fields:

@@ -137,7 +137,9 @@ class Training(ApiModel):
         "validationShare is the share of the training items held out to stop the training early.", 0.15, gt=0, le=0.5
     )
     image: Annotated[str, StringConstraints(min_length=1, max_length=512)] | None = option(
-        "image is a training image of your own: it reads Parquet and writes a model folder.",
+        "image is a training image of your own, which a Job runs on a cluster: it reads Parquet and writes a model "
+        "folder (docs/training-image.md). Of teacher and student it is student.encoder that counts, for the features, "
+        "and teacher.members, for the folds; storage.credentialsSecret is needed.",
         None,
         otherwise="labelplane's own",
     )

@@ -120,7 +120,9 @@ class Actor:
             is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
             return build_holding(job, self._platform) if is_held else ()
         token = self._token_of(uid_of(job))
-        return build_children(job, plan.parts, self._platform, token=token, workers=plan.workers)
+        return build_children(
+            job, plan.parts, self._platform, token=token, workers=plan.workers, training=plan.training
+        )
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:
         for child in children:
@@ -133,7 +135,7 @@ class Actor:
             await self._have_secret(job, child.manifest)
             return
         live = self._live(job, kind, child.manifest)
-        if live is None and kind is JOB and self._has_pods(job):
+        if live is None and child.is_last and self._has_pods(job):
             return  # their end is an event
         try:
             await self._have_as_wanted(job, kind, child, live)

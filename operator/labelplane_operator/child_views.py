@@ -5,9 +5,17 @@ from datetime import datetime
 from typing import Any
 
 from labelplane_operator.builders import QUEUE_LABEL
-from labelplane_operator.observed import CleanupState, CleanupView, ContainerView, DeploymentView, PodView
+from labelplane_operator.observed import (
+    CleanupState,
+    CleanupView,
+    ContainerView,
+    DeploymentView,
+    PodView,
+    TrainingState,
+    TrainingView,
+)
 
-__all__ = ["belongs_to", "cleanup_view", "deployment_view", "pod_view"]
+__all__ = ["belongs_to", "cleanup_view", "deployment_view", "has_ended", "pod_view", "training_view"]
 
 _LONGEST_WORDS = 500
 _KUEUE = "kueue.x-k8s.io/"
@@ -24,7 +32,9 @@ def belongs_to(live: Object, uid: str | None) -> bool:
 def pod_view(pod: Object) -> PodView:
     """Return a pod; what its status does not say yet is empty."""
     status = pod.get("status", {})
-    images = {each["name"]: each.get("image", "") for each in pod["spec"].get("containers", ())}
+    spec = pod["spec"]
+    containers = (*spec.get("initContainers", ()), *spec.get("containers", ()))
+    images = {each["name"]: each.get("image", "") for each in containers}
     return PodView(
         name=pod["metadata"]["name"],
         containers=tuple(_containers(status, images)),
@@ -48,6 +58,30 @@ def cleanup_view(job: Object, pods: Sequence[PodView] = ()) -> CleanupView:
         return CleanupView(CleanupState.RUNNING)
     message = _last_words(pods) or str(failure.get("message", ""))
     return CleanupView(CleanupState.FAILED, message=message, finished=_time(failure.get("lastTransitionTime")))
+
+
+def training_view(job: Object, pods: Sequence[Object], *, request_id: str) -> TrainingView:
+    """Return the Job of a training image; its pods tell which container ended with an error.
+
+    While one of them is not seen to have ended the Job has not failed: another watch may be ahead of that of pods.
+    """
+    name = job["metadata"]["name"]
+    if _condition(job, "Complete"):
+        return TrainingView(request_id, name, TrainingState.SUCCEEDED)
+    failure = _condition(job, "Failed")
+    if failure and all(has_ended(pod) for pod in pods):
+        # A pod that the cluster took away was replaced: that its containers were killed explains nothing.
+        own = [pod_view(pod) for pod in pods if not _condition(pod, "DisruptionTarget")]
+        ended = (container for pod in own for container in pod.containers if container.exit_code)
+        message = str(failure.get("message", ""))
+        return TrainingView(request_id, name, TrainingState.FAILED, message=message, ended=next(ended, None))
+    queue = job["metadata"]["labels"].get(QUEUE_LABEL, "") if job["spec"].get("suspend") else ""
+    return TrainingView(request_id, name, TrainingState.RUNNING, queue=queue)
+
+
+def has_ended(pod: Object) -> bool:
+    """Whether nothing of a pod runs any more, nor ever will."""
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
 
 
 def _last_words(pods: Sequence[PodView]) -> str:

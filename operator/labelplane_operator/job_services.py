@@ -78,8 +78,12 @@ class JobServices:
         if deployment is None or not is_ours or not deployment.get("status", {}).get("readyReplicas"):
             raise PodsNotReady(f"no pod of Deployment {name} is ready yet")
 
-    async def operation(self, job: LabelingJob) -> OperationView | None:
+    async def operation(self, job: LabelingJob, *, through: Part | None = None) -> OperationView | None:
         """Return the operation that the status names, None when it names none or none was started.
+
+        Args:
+            job: the job.
+            through: the part to ask, as every service reads the same records; None asks that of the stage.
 
         Raises:
             ServiceUnavailable: its service is away.
@@ -90,7 +94,7 @@ class JobServices:
         refused = self._refused.get(uid_of(job))
         if refused is not None and refused.request_id == named.request_id:
             return refused
-        return await self._calls(job, named.stage).get(named.request_id)
+        return await self._calls(job, through or named.stage).get(named.request_id)
 
     async def inbox(self, job: LabelingJob) -> InboxView:
         """Return the counts of the people's side.

@@ -19,6 +19,8 @@ __all__ = [
     "OperationView",
     "PodView",
     "Problem",
+    "TrainingState",
+    "TrainingView",
 ]
 
 
@@ -58,12 +60,14 @@ class OperationView:
 
 @dataclass(frozen=True, slots=True)
 class InboxView:
-    """The people's side of the job."""
+    """The people's side of the job; `connector_address` and `connector_problem` are what its connector has said."""
 
     votes: int = 0
     votes_pending: int = 0
     votes_missing: int = 0
     votes_set_aside: int = 0
+    connector_address: str = ""
+    connector_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +158,42 @@ class CleanupView:
     finished: datetime | None = None
 
 
+class TrainingState(StrEnum):
+    """How far the Job of a training image is."""
+
+    RUNNING = "Running"
+    SUCCEEDED = "Succeeded"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingView:
+    """The Job by which a training image of the user's trains.
+
+    Attributes:
+        request_id: of the operation that it is a try of.
+        name: of the Job.
+        state: how far it is.
+        message: why it failed, in Kubernetes' words.
+        ended: the container that ended with an error; None when none is seen that did.
+        queue: the LocalQueue that it waits for; empty when it waits for none.
+    """
+
+    request_id: str
+    name: str
+    state: TrainingState
+    message: str = ""
+    ended: ContainerView | None = None
+    queue: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that one reconcile read.
 
     Attributes:
-        operation: the operation that the status names; None when none was started or its service is away.
+        operation: the operation that the status names; None when none was started or its service is away. Train has
+            failed too when the Job of a training image has.
         inbox: read after the operation, so that the tasks of a finished Review are counted; None while the
             aggregation service is away.
         unavailable: what could not be reached and why, in words for people; empty when everything could.
@@ -167,6 +201,7 @@ class Observed:
         problem: why the job's pods cannot run; None when they can, or are not seen yet.
         cleanup: the Job that removes the results; None while there is none.
         queue: what is on the queue of the scoring workers; None while it is not known, or nobody scores.
+        training: the Job of a training image, for the operation that the status names; None while there is none.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
 
@@ -177,4 +212,5 @@ class Observed:
     problem: Problem | None = None
     cleanup: CleanupView | None = None
     queue: QueueDepth | None = None
+    training: TrainingView | None = None
     refusals: tuple[str, ...] = ()

@@ -17,7 +17,7 @@ from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState, Problem
+from labelplane_operator.observed import InboxView, Observed, OperationError, OperationState, Problem, TrainingState
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
 from labelplane_operator.policies.deletion import decide_removal, holds_object, is_being_deleted
@@ -28,7 +28,8 @@ from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, Skip
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
 from labelplane_operator.policies.worker_count import wanted_workers
-from labelplane_operator.requests import Installation, StageRequest, build_request, request_id
+from labelplane_operator.requests import Installation, StageRequest, build_request, request_id, training_run
+from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Event", "Plan", "make_plan", "plan_for_invalid", "plan_when_blocked"]
 
@@ -64,6 +65,7 @@ class Plan:
     Attributes:
         status: the whole new status.
         start: the stage to start; starting one that runs or has finished changes nothing.
+        training: the try of a training image whose Job should stand, before Train is started and while it runs.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
         workers: the scoring workers that should be up while that part is; None leaves their number as it is.
@@ -77,6 +79,7 @@ class Plan:
 
     status: LabelingJobStatus
     start: StageRequest | None = None
+    training: TrainingRun | None = None
     parts: frozenset[Part] | None = None
     workers: int | None = None
     events: tuple[Event, ...] = ()
@@ -97,9 +100,13 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
         return _remove(job, observed, now=now)
     plan = _pursue(job, observed, installation=installation, now=now)
     status = folds.named_stage(folds.clocked(job.status, plan.status, now=now))
-    workers = wanted_workers(job.spec.scaling, observed.queue)
+    trains_outside = job.spec.model.image is not None and plan.start is None
     plan = replace(
-        plan, status=status, parts=wanted_parts(status), workers=workers, events=_changes(job.status, status)
+        plan,
+        status=status,
+        parts=wanted_parts(status, trains_outside=trains_outside),
+        workers=wanted_workers(job.spec.scaling, observed.queue),
+        events=_changes(job.status, status),
     )
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
 
@@ -314,7 +321,20 @@ def _keep_running(
     if operation.stage is Stage.FINALIZE:
         stop = stop or decide_stop(job, status)
     start = build_request(job, status, installation=installation, stop=stop)
-    return Plan(status, start=start, requeue_after_seconds=_sooner(_running_seconds(observed), left))
+    training = training_run(job, start)
+    if training is None or _is_trained(start, observed):
+        soon = _running_seconds(observed)
+        return Plan(status, start=start, training=training, requeue_after_seconds=_sooner(soon, left))
+    # Events of the Job and its pod say how it gets on; nothing tells when a service that is up answers again.
+    is_silent = bool(observed.unavailable) and not observed.awaits_pods
+    soon = RUNNING_SECONDS if is_silent else AWAITING_SECONDS
+    return Plan(status, training=training, requeue_after_seconds=_sooner(soon, left))
+
+
+def _is_trained(start: StageRequest, observed: Observed) -> bool:
+    """Whether the training image has handed over what a Train is to take."""
+    view = observed.training
+    return view is not None and view.request_id == start.request_id and view.state is TrainingState.SUCCEEDED
 
 
 def _running_seconds(observed: Observed) -> float:
@@ -336,6 +356,8 @@ def _progressing(
         value, reason, message = ConditionStatus.FALSE, observed.problem.reason, observed.problem.message
     elif observed.unavailable:
         reason, message = str(Reason.DEPENDENCY_UNAVAILABLE), observed.unavailable
+    elif observed.training is not None and observed.training.state is TrainingState.RUNNING:
+        message = f"{message}: Job {observed.training.name} trains with image {job.spec.model.image}"
     return folds.with_condition(job, status, ConditionType.PROGRESSING, value, reason, message, now=now)
 
 
@@ -359,7 +381,9 @@ def _wait(
     installation: Installation,
     now: datetime,
 ) -> Plan:
-    text = observed.unavailable or _asking(job, step, review_address=_voting_address(job, installation))
+    inbox = observed.inbox or InboxView()
+    address = inbox.connector_address or _voting_address(job, installation)
+    text = observed.unavailable or _asking(job, step, address=address, problem=inbox.connector_problem)
     kind = ConditionType.WAITING_FOR_ANNOTATIONS
     status = folds.with_condition(job, status, kind, ConditionStatus.TRUE, Reason.VOTES_MISSING, text, now=now)
     current = current_round(status)
@@ -382,11 +406,12 @@ def _voting_address(job: LabelingJob, installation: Installation) -> str:
     return f"{address.rstrip('/')}/t/{job.metadata.namespace}/{job.metadata.name}" if is_asked_there else ""
 
 
-def _asking(job: LabelingJob, step: Wait, *, review_address: str) -> str:
-    """Say how many votes are missing, where they are given, and what happens when they do not come."""
+def _asking(job: LabelingJob, step: Wait, *, address: str, problem: str) -> str:
+    """Say how many votes are missing, where they are given, what keeps them away, and what happens without them."""
     if step.missing is None:
         return "counting votes"
-    where = f": vote at {review_address}" if review_address else ""
+    where = f": vote at {address}" if address else ""
+    where += f"; {problem}" if problem else ""
     if step.until is None:
         return f"{step.missing:,} votes are missing{where}"
     end = f"; at {step.until:%Y-%m-%d %H:%M:%S} UTC review.onDeadline is {job.spec.review.on_deadline}"

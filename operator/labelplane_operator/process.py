@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import kopf
@@ -231,7 +232,8 @@ class _Operator:
         settings = self._settings
         if not settings.queue_servers:
             return None
-        return NatsDepths(QueueServers(settings.queue_servers, settings.queue_credentials, settings.queue_api_prefix))
+        credentials = Path(settings.queue_credentials) if settings.queue_credentials else None
+        return NatsDepths(QueueServers(settings.queue_servers, credentials, settings.queue_api_prefix))
 
     def _may_write(self) -> bool:
         return self._election is not None and self._election.is_leader()

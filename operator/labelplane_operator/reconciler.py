@@ -72,6 +72,7 @@ class Reconciler:
         manifest = self._cache.job(key)
         await self._forget_others(key, manifest)
         if manifest is None:
+            self._metrics.queue_seen(*key, None)
             return None
         try:
             job = validate_job(manifest)
@@ -163,6 +164,7 @@ class Reconciler:
             self._recorder.record(event_manifest(metadata, event, now=self._now()))
 
     def _count(self, job: LabelingJob, observed: Observed) -> None:
+        self._metrics.queue_seen(job.metadata.namespace, job.metadata.name, observed.queue)
         view, named = observed.operation, job.status.operation
         if view is not None and named is not None and view.state is not OperationState.RUNNING:
             self._metrics.operation_ended(named.stage.value, outcome=view.state.value)

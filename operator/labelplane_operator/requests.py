@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import yaml
+from google.protobuf.json_format import MessageToJson
 from google.protobuf.message import Message
 
 from labelplane.aggregation.v1 import aggregation_pb2 as aggregation
@@ -18,9 +19,10 @@ from labelplane_operator.history import current_round, figure, last_reference
 from labelplane_operator.policies.batches import batch_items
 from labelplane_operator.policies.quality import may_accept, may_export
 from labelplane_operator.policies.stopping import Stop
+from labelplane_operator.training_run import TrainingRun
 from labelplane_operator.vote_sources import knowledge_base_message, rule_message
 
-__all__ = ["Installation", "StageRequest", "build_request", "request_id"]
+__all__ = ["Installation", "StageRequest", "build_request", "request_id", "training_run"]
 
 MAX_YAML_LENGTH = 65_536
 
@@ -106,6 +108,23 @@ def build_request(
     return StageRequest(stage=status.operation.stage, request_id=status.operation.request_id, message=message)
 
 
+def training_run(job: LabelingJob, request: StageRequest) -> TrainingRun | None:
+    """Return the try of the user's training image that goes before a stage; None when none does."""
+    message = request.message
+    if not isinstance(message, distillation.StartTrainRequest) or not message.image:
+        return None
+    told = distillation.StartTrainRequest()
+    told.CopyFrom(message)
+    told.ClearField("invocation")
+    return TrainingRun(
+        image=message.image,
+        round=message.round.number,
+        attempt=message.round.attempt,
+        seed=job.spec.run.seed,
+        request=MessageToJson(told, indent=None),
+    )
+
+
 def _prepare(case: _Case) -> Message:
     metadata = case.job.metadata
     return aggregation.StartPrepareRequest(
@@ -171,6 +190,7 @@ def _train(case: _Case) -> Message:
         seed=case.seed,
         deterministic=case.job.spec.run.deterministic,
         train_on_gold=case.job.spec.dataset.train_on_gold,
+        image=model.image or "",
     )
 
 
@@ -206,6 +226,14 @@ def _select(case: _Case) -> Message:
         density_weight=sampling.density_weight,
         seed=case.seed,
         votes_ref=case.newest(Stage.VOTE, "votes"),
+        review_shares_ref=_review_shares(current),
+    )
+
+
+def _review_shares(current: RoundStatus | None) -> str:
+    """Return the round's own shares: those of an earlier one were of rules as they were then."""
+    return (
+        current.stages[Stage.VOTE].results.get("review_shares", "") if current and Stage.VOTE in current.stages else ""
     )
 
 

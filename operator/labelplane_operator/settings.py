@@ -60,8 +60,9 @@ class OperatorSettings(BaseModel):
         pattern=r"^((nats|tls)://[^,\s]+(,(nats|tls)://[^,\s]+)*)?$",
         description="Addresses of NATS, with commas between; empty for none: then no scoring worker runs.",
     )
-    queue_credentials: Path | None = Field(
-        default=None, description="Folder with user and password, ca.crt, tls.crt and tls.key of the operator itself."
+    queue_credentials: str = Field(
+        default="",
+        description="Folder with the operator's own user and password, ca.crt, tls.crt and tls.key; empty for none.",
     )
     queue_api_prefix: str = Field(
         default="$JS.API",

@@ -424,7 +424,21 @@ def _voted(
     price = humans.price_per_vote if humans else 0.0
     paid = (votes - status.cost.votes) * price
     cost = status.cost.model_copy(update={"votes": votes, "money": status.cost.money + paid})
-    return status.model_copy(update={"cost": cost})
+    status = status.model_copy(update={"cost": cost})
+    return _with_rule_change(job, status, result.results.get("rule_change", ""), now=now)
+
+
+def _with_rule_change(job: LabelingJob, status: LabelingJobStatus, change: str, *, now: datetime) -> LabelingJobStatus:
+    """Return the status with what a change of the rules does; nothing is said until they change for the first time."""
+    current, kind = current_round(status), ConditionType.RULES_CHANGED
+    number = current.round if current else 0
+    if change:
+        message = f"round {number}: {change}. This counts from now on"
+        return with_condition(job, status, kind, ConditionStatus.TRUE, Reason.RULES_MEASURED, message, now=now)
+    if not is_true(status.conditions, kind):
+        return status
+    message = f"rules are in round {number} as they were in the round before"
+    return with_condition(job, status, kind, ConditionStatus.FALSE, Reason.RULES_UNCHANGED, message, now=now)
 
 
 def _aggregated(

@@ -12,6 +12,7 @@ def rule_message(rule: RuleSource) -> aggregation.Rule:
     On one machine no such file is left: what it says has been put into the job before.
     """
     message = aggregation.Rule(name=rule.name, label=rule.label or "", unless=rule.unless or "", priority=rule.priority)
+    message.review_share = rule.review_share
     if rule.config_map is not None:
         message.file.CopyFrom(aggregation.RuleFile(config_map=rule.config_map.name, key=rule.config_map.key))
     elif rule.regex is not None:

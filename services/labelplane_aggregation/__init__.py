@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from labelplane_aggregation.errors import AggregationError
     from labelplane_aggregation.models import (
         MODELS,
+        Abstention,
         Auto,
         ClassPrior,
         DawidSkene,
         DuplicateVotes,
         Fit,
         Glad,
+        LabelModel,
         Mace,
         MajorityVote,
         OneCoin,
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "MODELS",
+    "Abstention",
     "AggregationError",
     "Agreement",
     "Auto",
@@ -56,6 +59,7 @@ __all__ = [
     "DuplicateVotes",
     "Fit",
     "Glad",
+    "LabelModel",
     "Level",
     "Mace",
     "MajorityVote",

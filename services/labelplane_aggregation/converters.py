@@ -156,7 +156,12 @@ def _metadata_fields(name: str, fields: Sequence[str]) -> tuple[str, ...]:
 def _inference(message: pb.Inference) -> Inference:
     if message.method not in MODELS:
         raise InvalidInput(f"inference.method {message.method!r} is none of {', '.join(MODELS)}")
-    parameters = _dawid_skene(message.dawid_skene) if message.method == "DawidSkene" else {}
+    parameters: dict[str, object] = {}
+    if message.method == "DawidSkene":
+        parameters = _dawid_skene(message.dawid_skene)
+    elif message.method == "LabelModel":
+        # The method fits people's votes; who was asked about an item says nothing of its class.
+        parameters = {"abstention": "ignored"}
     return Inference(method=message.method, parameters=parameters, seed=message.seed)
 
 

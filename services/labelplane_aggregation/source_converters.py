@@ -19,6 +19,7 @@ from labelplane_aggregation.sources import (
     WordNetSpec,
 )
 from labelplane_core.errors import InvalidInput
+from labelplane_core.task_messages import share_from_proto
 
 __all__ = ["knowledge_base_specs", "rule_entries", "rule_specs"]
 
@@ -65,6 +66,7 @@ def _rule(message: pb.Rule, place: int) -> RuleSpec:
         condition=_condition(where, message),
         unless=message.unless,
         priority=message.priority,
+        review_share=share_from_proto(f"{where}.review_share", message.review_share),
     )
 
 

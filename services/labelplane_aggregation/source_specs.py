@@ -21,7 +21,14 @@ __all__ = ["knowledge_base_spec", "rule_spec"]
 
 def rule_spec(rule: RuleSource) -> RuleSpec:
     """Return a rule whose condition it has itself: a file of rules names no other file."""
-    return RuleSpec(rule.name, rule.label or "", _condition(rule), unless=rule.unless or "", priority=rule.priority)
+    return RuleSpec(
+        rule.name,
+        rule.label or "",
+        _condition(rule),
+        unless=rule.unless or "",
+        priority=rule.priority,
+        review_share=rule.review_share,
+    )
 
 
 def knowledge_base_spec(source: KnowledgeBaseSource) -> KnowledgeBaseSpec:

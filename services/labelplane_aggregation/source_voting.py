@@ -12,9 +12,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from labelplane_aggregation.canary import RuleChange, RuleNames, compare_votes
 from labelplane_aggregation.errors import BadKnowledgeBase, BadRule
-from labelplane_aggregation.requests import VoteRequest
+from labelplane_aggregation.requests import Task, VoteRequest
 from labelplane_aggregation.rule_files import ReadSources, keep_rule_files, read_rule_files
 from labelplane_aggregation.sources import (
     Family,
@@ -32,6 +34,7 @@ from labelplane_core.errors import BadKey, ObjectNotFound, StoreNotFound
 from labelplane_core.items import ItemReader
 from labelplane_core.operations import OperationContext
 from labelplane_core.process import ServiceParts
+from labelplane_core.seeds import generator
 from labelplane_core.shards import Shard, Stage, plan_shards, work_in_process
 from labelplane_core.storage import Layout, ObjectStore, put_once
 from labelplane_core.table_store import TableStore
@@ -43,6 +46,12 @@ __all__ = ["SourceVotes", "SourceVoting", "read_annotators"]
 _IMAGES_AT_ONCE = 64
 """Images that are in memory together; a block of large ones would not fit."""
 
+_SAMPLE_ITEMS = 2000
+"""Items on which a change of the rules is measured: a share is right within some two points."""
+
+_SAMPLE_BLOCKS = 16
+"""Blocks that they are drawn from, spread over the index."""
+
 _FORM = 1
 
 
@@ -53,10 +62,14 @@ class SourceVotes:
     Attributes:
         parts: of the table of votes.
         rule_files: the key under which the files of rules are kept as they were; empty when none was read.
+        change: what a change of the rules does to a sample; None where nothing has changed since the last Vote.
+        review_shares: of rules whose items people look at, the share of them, by the rule's name.
     """
 
     parts: Sequence[TablePart] = ()
     rule_files: str = ""
+    review_shares: Mapping[str, float] = field(default_factory=dict)
+    change: RuleChange | None = None
 
 
 class SourceVoting:
@@ -68,6 +81,8 @@ class SourceVoting:
 
     async def vote(self, request: VoteRequest, before: Sequence[TablePart], context: OperationContext) -> SourceVotes:
         """Return the parts of the table of votes that the sources give; what is there already is not voted again.
+
+        Where rules have changed since the last Vote, that is first measured on a sample, and then takes effect.
 
         Args:
             request: which rules and knowledge bases, and the index.
@@ -102,10 +117,12 @@ class SourceVoting:
         )
         shards = plan_shards(index.blocks, stage=Stage.VOTE, round_number=request.round_number, attempt=request.attempt)
         await self._prepare(blocks, shards)
+        change = await self._change(request.task, blocks, before)
         await work_in_process(shards, blocks, clock=self._parts.clock)
         kept = await keep_rule_files(self._parts.store, self._parts.layout, sources.texts)
         parts = [await blocks.part(bench, block) for bench in benches for block in index.blocks]
-        return SourceVotes(parts, rule_files=kept)
+        shares = {rule.name: rule.review_share for rule in sources.rules if rule.review_share > 0}
+        return SourceVotes(parts, rule_files=kept, review_shares=shares, change=change)
 
     async def _families(self, request: VoteRequest, sources: ReadSources) -> list[Family]:
         setting = Setting(
@@ -160,6 +177,26 @@ class SourceVoting:
         for bench in blocks.benches:
             if not all([await blocks.has(bench, block) for shard in shards for block in shard.blocks]):
                 await asyncio.to_thread(bench.family.prepare)
+
+    async def _change(self, task: Task, blocks: "_VoteBlocks", before: Sequence[TablePart]) -> RuleChange | None:
+        """Measure a change of the rules on a sample; None without one, and for the first rules of a job."""
+        layout, store = self._parts.layout, self._parts.store
+        old = {source: _parts_of(before, layout, source) for source in (RULES, KNOWLEDGE_BASES)}
+        if not any(old.values()):
+            return None
+        were: dict[str, str] = {}
+        for source, parts in old.items():
+            if parts:
+                were |= await _read_members(store, layout.source_members(source, _digest_of(parts[0].key)))
+        are = {name: digest for bench in blocks.benches for name, digest in bench.family.digests.items()}
+        names = RuleNames.between(were, are)
+        if not were or not names:
+            return None
+        keys = {part.key: part.block for parts in old.values() for part in parts}
+        tables = [await blocks.sampled(block, keys) for block in _spread(blocks.index.blocks)]
+        before_votes, after_votes = (pa.concat_tables([each[place] for each in tables]) for place in (0, 1))
+        count = sum(each[2] for each in tables)
+        return await asyncio.to_thread(compare_votes, before_votes, after_votes, items=count, task=task, names=names)
 
 
 async def read_annotators(store: ObjectStore, layout: Layout, votes: TableManifest) -> dict[str, str]:
@@ -217,6 +254,24 @@ class _VoteBlocks:
         self.rows_done += len(rows)
         self.context.progress(self.rows_done, self.index.rows, "items")
 
+    async def sampled(self, block: int, old: Mapping[str, int | None]) -> tuple[pa.Table, pa.Table, int]:
+        """Return what was and what is voted on a sample of a block's items, and how many these are.
+
+        Args:
+            block: its number.
+            old: the blocks of the last Vote's parts, by key.
+        """
+        self.context.check()
+        rows = await self.tables.read_part(self._index_key(block), INDEX)
+        most = -(-_SAMPLE_ITEMS // min(len(self.index.blocks), _SAMPLE_BLOCKS))
+        rows = rows.take(pa.array(np.sort(generator(0, "canary", block).permutation(len(rows))[:most])))
+        items = await self._items(rows, reads_pixels=any(bench.family.reads_pixels for bench in self.benches))
+        votes = [await asyncio.to_thread(bench.family.vote, items, number=block) for bench in self.benches]
+        were = [await self.tables.read_part(key, VOTES) for key, number in old.items() if number == block]
+        ids = rows.column("item_id").combine_chunks()
+        said = [each.filter(pc.is_in(each.column("item_id"), value_set=ids)) for each in were]
+        return pa.concat_tables(said or [VOTES.empty()]), pa.concat_tables(votes or [VOTES.empty()]), len(rows)
+
     async def has(self, bench: _Bench, block: int) -> bool:
         """Return whether a family has voted on a block, in this round or an earlier one."""
         key = self._key(bench, block)
@@ -259,6 +314,12 @@ class _VoteBlocks:
 def _parts_of(parts: Sequence[TablePart], layout: Layout, source: str) -> list[TablePart]:
     folder = f"{layout.votes_folder(source)}/"
     return [part for part in parts if part.key.startswith(folder)]
+
+
+def _spread(blocks: Sequence[int]) -> list[int]:
+    """Return blocks from the first to the last, at even distances."""
+    places = np.unique(np.linspace(0, len(blocks) - 1, min(len(blocks), _SAMPLE_BLOCKS)).astype(int))
+    return [blocks[place] for place in places]
 
 
 def _digest_of(key: str) -> str:

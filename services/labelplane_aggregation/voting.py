@@ -5,7 +5,9 @@ from labelplane_aggregation.requests import VoteRequest
 from labelplane_aggregation.source_voting import SourceVoting
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
+from labelplane_core.review_shares import ReviewShares
 from labelplane_core.shards import Stage
+from labelplane_core.storage import put_once
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import (
     KNOWLEDGE_BASES,
@@ -28,6 +30,7 @@ class Vote:
     """
 
     def __init__(self, parts: ServiceParts, inbox: ReviewInbox) -> None:
+        self._store = parts.store
         self._layout = parts.layout
         self._tables = TableStore(parts.store)
         self._inbox = inbox
@@ -57,6 +60,15 @@ class Vote:
         if sources.parts:
             figures["source_votes"] = float(sum(part.rows for part in sources.parts))
         results = {"votes": ref} | ({"rule_files": sources.rule_files} if sources.rule_files else {})
+        if sources.change is not None:
+            results["rule_change"] = sources.change.words
+            figures |= sources.change.figures
+        if sources.review_shares:
+            shares_key = self._layout.round_file(
+                request.round_number, Stage.VOTE, request.attempt, f"review-shares-{context.generation:04d}.json"
+            )
+            await put_once(self._store, shares_key, ReviewShares(sources.review_shares).to_json())
+            results["review_shares"] = shares_key
         return Outcome(results, figures)
 
     async def _parts_before(self, ref: str) -> tuple[TablePart, ...]:

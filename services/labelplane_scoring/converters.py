@@ -47,4 +47,5 @@ def select_request(message: pb.StartSelectRequest) -> SelectRequest:
         candidate_pool=max(1, message.candidate_pool),
         density_weight=message.density_weight,
         seed=message.seed,
+        review_shares_ref=message.review_shares_ref,
     )

@@ -40,3 +40,4 @@ class SelectRequest:
     candidate_pool: int
     density_weight: float
     seed: int
+    review_shares_ref: str = ""

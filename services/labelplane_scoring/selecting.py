@@ -33,6 +33,7 @@ class BatchPlan:
     strategy: int
     gold: int
     check: int
+    rule: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +44,17 @@ class Pool:
     gold: Rows
 
 
-def plan_batch(batch_size: int, pool: Pool, *, gold_share: float, check_share: float) -> BatchPlan:
-    """Return how a batch is made up; what gold or the check sample lack, the strategy fills."""
+def plan_batch(batch_size: int, pool: Pool, *, gold_share: float, check_share: float, due: int = 0) -> BatchPlan:
+    """Return how a batch is made up; what gold or the check sample lack, the strategy fills.
+
+    `due` items that people look at because of a rule take its place, at most half of it: a rule that is to be looked at
+    on all of its items must not keep the model from learning.
+    """
     gold = min(round(batch_size * gold_share), len(pool.gold))
     check = min(round(batch_size * check_share), batch_size - gold, len(pool.open))
     strategy = min(batch_size - gold - check, len(pool.open) - check)
-    return BatchPlan(strategy=strategy, gold=gold, check=check)
+    rule = min(due, (strategy + 1) // 2)
+    return BatchPlan(strategy=strategy - rule, gold=gold, check=check, rule=rule)
 
 
 def draw(rows: Rows, n: int, *, rng: np.random.Generator) -> Rows:
@@ -99,14 +105,19 @@ def assemble(
     picked_rows: Rows,
     gold_rows: Rows,
     check_rows: Rows,
+    rule_rows: Rows,
     suggestions: pa.ChunkedArray | None,
     is_cold_start: bool,
 ) -> pa.Table:
-    """Return the rows of the selection table: the strategy's picks best first, then the check sample, then gold."""
-    rows = np.concatenate([picked_rows, check_rows, gold_rows])
-    scores = np.concatenate([picked.scores, np.zeros(len(check_rows) + len(gold_rows))])
+    """Return the rows of the selection table.
+
+    What people look at because of a rule comes first, then the strategy's picks best first, the check sample, gold.
+    """
+    rows = np.concatenate([rule_rows, picked_rows, check_rows, gold_rows])
+    scores = np.concatenate([np.zeros(len(rule_rows)), picked.scores, np.zeros(len(check_rows) + len(gold_rows))])
     reasons: Sequence[str] = (
-        ["cold-start" if is_cold_start else "strategy"] * len(picked_rows)
+        ["rule"] * len(rule_rows)
+        + ["cold-start" if is_cold_start else "strategy"] * len(picked_rows)
         + ["check"] * len(check_rows)
         + ["gold"] * len(gold_rows)
     )

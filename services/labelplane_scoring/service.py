@@ -13,14 +13,26 @@ from labelplane_core.features import InputKind, InputSpec
 from labelplane_core.items import ItemReader
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
+from labelplane_core.review_shares import ReviewShares
 from labelplane_core.seeds import generator
 from labelplane_core.shards import Stage, plan_shards, work_in_process
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, SCORES, SELECTION, VOTES, TableManifest, TablePart, is_by_people
+from labelplane_core.tables import (
+    INDEX,
+    SCORES,
+    SELECTION,
+    VOTES,
+    TableManifest,
+    TablePart,
+    current_votes,
+    is_by_people,
+    is_by_rules,
+)
 from labelplane_core.tasks import Modality
 from labelplane_scoring.distributed import DistributedScoring
 from labelplane_scoring.errors import BadProbabilitiesError, ScoringError
 from labelplane_scoring.requests import ScoreRequest, SelectRequest
+from labelplane_scoring.rule_review import due_rows
 from labelplane_scoring.scoring_blocks import ScoreBlocks, open_score_blocks
 from labelplane_scoring.selecting import (
     Pool,
@@ -98,7 +110,7 @@ class ScoringService:
         index = await self._tables.read(request.index_ref, INDEX)
         before = await self._selected_before(request.previous_selection_ref)
         pool = pool_of(index, await self._asked_ids(before, request.votes_ref))
-        selection = await self._choose(request, index, pool)
+        selection = await self._choose(request, index, pool, await self._due(request, index, pool))
         layout, where = self._layout, (request.round_number, Stage.SELECT, request.attempt)
         ref = await self._tables.write_table(
             selection,
@@ -109,18 +121,31 @@ class ScoringService:
         )
         counts = {
             reason: float(pc.sum(pc.equal(selection.column("reason"), reason)).as_py() or 0)
-            for reason in ("gold", "check")
+            for reason in ("gold", "check", "rule")
         }
         return Outcome(
             {"selection": ref},
             counts | {"selected": float(len(selection)), "candidates": float(len(pool.open))},
         )
 
-    async def _choose(self, request: SelectRequest, index: pa.Table, pool: Pool) -> pa.Table:
+    async def _due(self, request: SelectRequest, index: pa.Table, pool: Pool) -> Rows:
+        """Return the rows that people are to look at because of a rule, in order."""
+        if not request.review_shares_ref:
+            return np.empty(0, np.int64)
+        stored = await self._store.get(request.review_shares_ref)
+        shares = ReviewShares.from_json(stored.data, key=request.review_shares_ref).by_rule
+        votes = current_votes(await self._tables.read(request.votes_ref, VOTES))
+        item_ids = index.column("item_id").combine_chunks()
+        by_rules = votes.filter(is_by_rules(votes))
+        return await asyncio.to_thread(due_rows, by_rules, shares, item_ids, pool.open, seed=request.seed)
+
+    async def _choose(self, request: SelectRequest, index: pa.Table, pool: Pool, due: Rows) -> pa.Table:
         rng = generator(request.seed, "select", request.round_number)
-        plan = plan_batch(request.batch_size, pool, gold_share=request.gold_share, check_share=request.check_share)
+        shares = {"gold_share": request.gold_share, "check_share": request.check_share}
+        plan = plan_batch(request.batch_size, pool, **shares, due=len(due))
         gold_rows, check_rows = draw(pool.gold, plan.gold, rng=rng), draw(pool.open, plan.check, rng=rng)
-        rows = np.setdiff1d(pool.open, check_rows, assume_unique=True)
+        rule_rows = due[~np.isin(due, check_rows)][: plan.rule]
+        rows = np.setdiff1d(pool.open, np.concatenate([check_rows, rule_rows]), assume_unique=True)
         scores = await self._tables.read(request.scores_ref, SCORES) if request.scores_ref else None
         asked = np.setdiff1d(np.arange(len(index)), np.concatenate([pool.open, pool.gold]), assume_unique=True)
         rows, candidates = await self._candidates(request, index, scores, rows, asked, rng=rng)
@@ -135,6 +160,7 @@ class ScoringService:
             picked_rows=rows[picked.indices],
             gold_rows=gold_rows,
             check_rows=check_rows,
+            rule_rows=rule_rows,
             suggestions=None if scores is None else scores.column("prediction"),
             is_cold_start=scores is None,
         )

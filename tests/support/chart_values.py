@@ -16,6 +16,8 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "podDisruptionBudget": {"enabled": False},
     },
     "one replica": {"replicas": 1},
+    "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
+    "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
         "installation": {"id": "north.1"},
@@ -29,6 +31,13 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
             "scoring": {"repository": "mirror/scoring", "registry": "other.example.com", "tag": "gpu"},
         },
         "jobs": {"trustedPackages": ["house_rules", "team"]},
+        "queue": {
+            "servers": "tls://nats-0.example.com:4222,tls://nats-1.example.com:4222",
+            "existingSecret": "queue-operator",
+            "jobsSecret": "queue",
+            "apiPrefix": "labelplane-depth.{namespace}",
+            "replicas": 3,
+        },
         "replicas": 3,
         "logLevel": "DEBUG",
         "workers": 4,

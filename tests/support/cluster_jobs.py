@@ -10,6 +10,7 @@ from labelplane_api import LabelingJob
 from labelplane_api.parts import Part
 from labelplane_api.running import Profile
 from labelplane_operator.builders import Child, Images, Platform, Queue, build_children, build_cleanup
+from labelplane_operator.training_run import TrainingRun
 
 UID = "6b0e5a55-3d4c-4a37-9c0e-2f8d3b1f4a10"
 TOKEN = "the-job-s-token"
@@ -32,19 +33,22 @@ PLATFORM = Platform(
 
 @dataclass(frozen=True, slots=True)
 class ClusterJob:
-    """A job and the parts that are up."""
+    """A job, the parts that are up, and the try of a training image that works."""
 
     job: JobBuilder
     parts: frozenset[Part] = ALL_PARTS
     profile: Profile = Profile.SMALL
     workers: int | None = 2
+    training: TrainingRun | None = None
 
     def build(self) -> LabelingJob:
         job = self.job.build()
         return job.with_status(job.status.model_copy(update={"profile": self.profile}))
 
     def children(self) -> tuple[Child, ...]:
-        return build_children(self.build(), self.parts, PLATFORM, token=TOKEN, workers=self.workers)
+        return build_children(
+            self.build(), self.parts, PLATFORM, token=TOKEN, workers=self.workers, training=self.training
+        )
 
     def cleanup(self) -> tuple[Child, ...]:
         """Return what is left while the results of the deleted job are removed."""
@@ -112,6 +116,25 @@ def with_overrides() -> JobBuilder:
     )
 
 
+def with_image() -> JobBuilder:
+    """Begin with a job whose model an image of the user's trains, on a GPU."""
+    return (
+        in_own_store()
+        .having("spec.model.image", "registry.example.com/me/train:1")
+        .having("spec.scheduling", {"queueName": "team-a"})
+        .having("spec.podOverrides", {"distillation": GPU_POD})
+    )
+
+
+TRAINING = TrainingRun(
+    image="registry.example.com/me/train:1",
+    round=2,
+    attempt=1,
+    seed=7,
+    request='{"task": {"classes": ["$5", "z\\u00fc"]}}',
+)
+
+
 def with_rules() -> JobBuilder:
     """Begin with a job whose rules stand in two ConfigMaps, one of them twice, and in the job itself."""
     return in_bucket().having(
@@ -141,6 +164,10 @@ CASES: Mapping[str, ClusterJob] = {
     ),
     "distributed-while-people-vote": ClusterJob(in_bucket(), frozenset({Part.AGGREGATION}), Profile.DISTRIBUTED),
     "distributed-with-rules": ClusterJob(with_rules(), ALL_PARTS, Profile.DISTRIBUTED),
+    "small-while-an-image-trains": ClusterJob(with_image(), frozenset({Part.AGGREGATION}), training=TRAINING),
+    "distributed-while-an-image-trains": ClusterJob(
+        with_image(), frozenset({Part.AGGREGATION}), Profile.DISTRIBUTED, training=TRAINING
+    ),
     "distributed-suspended": ClusterJob(in_bucket(), frozenset(), Profile.DISTRIBUTED),
     "distributed-with-overrides": ClusterJob(with_overrides(), ALL_PARTS, Profile.DISTRIBUTED),
     "distributed-with-long-names": ClusterJob(in_bucket("d" * 63), ALL_PARTS, Profile.DISTRIBUTED),

@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,20 @@ from api_server import ApiError, ApiServer
 
 Object = dict[str, Any]
 
+_SCRATCH = "/tmp"
 _VARIABLE = re.compile(r"\$(\$|\((?P<name>[A-Za-z_][\w.-]*)\))")
 
 
 class CannotStart(Exception):
     """A container cannot be made; the text is a kubelet's."""
+
+    reason = "CreateContainerConfigError"
+
+
+class CannotPull(CannotStart):
+    """A container's image is not there."""
+
+    reason = "ImagePullBackOff"
 
 
 class CannotMount(CannotStart):
@@ -33,11 +42,13 @@ class HollowContainers:
         server: holds the Secrets and ConfigMaps.
         namespace: of the pods.
         folder: where logs and mounted files lie.
+        images: the scripts that images of users stand for; an image that is not among them cannot be pulled.
     """
 
     server: ApiServer
     namespace: str
     folder: Path
+    images: dict[str, Path] = field(default_factory=dict)
 
     def start(
         self, name: str, number: int, container: Object, template: Object, **changes: str
@@ -47,10 +58,11 @@ class HollowContainers:
         Raises:
             CannotStart: a Secret, or a key in it, is missing.
             CannotMount: a ConfigMap, or a key in it, is missing.
+            CannotPull: the image of a user is not there.
         """
         environment = self._environment(name, container, template.get("volumes", ()))
         environment.update({key: value for key, value in changes.items() if key in environment})
-        command = [sys.executable, *container["command"][1:]]
+        command = [sys.executable, *self._command(container)]
         with self.log(name, number).open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
@@ -64,9 +76,19 @@ class HollowContainers:
         """Return the file with what a container has said."""
         return self.folder / f"{name}.{number}.log"
 
+    def _command(self, container: Object) -> "list[str | Path]":
+        if "command" in container:
+            return list(container["command"][1:])
+        if container["image"] not in self.images:
+            raise CannotPull(f"Back-off pulling image {container['image']}")
+        return [self.images[container["image"]]]
+
     def _environment(self, name: str, container: Object, volumes: Any) -> dict[str, str]:
         mounts = self._mounted(name, container, volumes)
-        values = {"PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+        values = {"PATH": os.environ["PATH"]}
+        if "command" not in container:  # an image of a user's, which has nothing of ours but what it is told
+            return values | {each["name"]: _below(mounts, self._value(each, values) or "") for each in container["env"]}
+        values["PYTHONPATH"] = os.environ.get("PYTHONPATH", "")
         for each in container["env"]:
             value = self._value(each, values)
             if value is not None:
@@ -93,7 +115,10 @@ class HollowContainers:
             raise CannotStart(f"couldn't find key {reference['key']} in {where}") from error
 
     def _mounted(self, name: str, container: Object, volumes: Any) -> dict[str, Path]:
-        """Write the files of mounted Secrets and ConfigMaps, and return where each mount path lies."""
+        """Write the files of mounted Secrets and ConfigMaps, and return where each mount path lies.
+
+        A pod's containers share its empty folders, but not the one for scratch.
+        """
         sources = {volume["name"]: volume for volume in volumes}
         mounts = {}
         for mount in container.get("volumeMounts", ()):
@@ -102,6 +127,8 @@ class HollowContainers:
             if "secret" in volume:
                 for key, value in self._secret(volume["secret"]["secretName"]).items():
                     _write(folder / key, value)
+            elif "emptyDir" in volume and mount["mountPath"] != _SCRATCH:
+                folder.mkdir(parents=True, exist_ok=True)
             elif not self._write_config_maps(folder, volume):
                 continue
             mounts[mount["mountPath"]] = folder

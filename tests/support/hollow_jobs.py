@@ -1,4 +1,4 @@
-"""The Jobs of a namespace, as the Job controller and a node bring them on, for pods of one container."""
+"""The Jobs of a namespace, as the Job controller and a node bring them on, their containers one after the other."""
 
 import subprocess
 from dataclasses import dataclass, field
@@ -17,10 +17,11 @@ _FINISHED = frozenset({"Complete", "Failed"})
 
 @dataclass
 class _Run:
-    """What became of one Job so far."""
+    """What became of one Job so far; `step` is the container of its pod that runs."""
 
     uid: str
     failures: int = 0
+    step: int = 0
     process: "subprocess.Popen[bytes] | None" = None
 
 
@@ -66,31 +67,38 @@ class HollowJobs:
 
     def _begin(self, name: str, run: _Run, job: Object) -> None:
         template, pod = job["spec"]["template"], _pod_name(name, run)
-        (container,) = template["spec"]["containers"]
+        before, container = _containers(job, run)
         owner = {"apiVersion": "batch/v1", "kind": "Job", "name": name, "uid": run.uid, "controller": True}
         self.pods.make(pod, template, owner=owner)
         try:
-            run.process = self.containers.start(pod, 0, container, template["spec"])
+            run.process = self.containers.start(pod, run.step, container, template["spec"])
         except CannotStart as error:
-            state = creating() if isinstance(error, CannotMount) else waiting(str(error))
-            self.pods.tell(pod, container, phase="Pending", state=state)
+            state = creating() if isinstance(error, CannotMount) else waiting(error)
+            self.pods.tell(pod, container, phase="Pending", state=state, before=before)
             return
-        self.started.append(name)
-        self.pods.tell(pod, container, phase="Running", state={"running": {"startedAt": _now()}})
+        if run.step == 0:
+            self.started.append(name)
+        running = {"running": {"startedAt": _now()}}
+        phase = "Pending" if container.get("isInit") else "Running"
+        self.pods.tell(pod, container, phase=phase, state=running, before=before)
         if "startTime" not in job.get("status", {}):
             self._report(name, {"startTime": _now(), "active": 1})
 
     def _ended(self, name: str, run: _Run, job: Object, code: int) -> None:
         pod = _pod_name(name, run)
-        (container,) = job["spec"]["template"]["spec"]["containers"]
-        state = terminated(code, self.containers.log(pod, 0).read_text())
-        self.pods.tell(pod, container, phase="Failed" if code else "Succeeded", state=state)
+        before, container = _containers(job, run)
+        if code == 0 and container.get("isInit"):
+            run.step += 1
+            self._begin(name, run, job)
+            return
+        state = terminated(code, self.containers.log(pod, run.step).read_text())
+        self.pods.tell(pod, container, phase="Failed" if code else "Succeeded", state=state, before=before)
         if code == 0:
             conditions = _conditions("SuccessCriteriaMet", "Complete", reason="CompletionsReached", message="done")
             done = {"succeeded": 1, "failed": run.failures, "completionTime": _now()}
             self._report(name, {**done, "active": 0, "conditions": conditions})
             return
-        run.failures += 1
+        run.failures, run.step = run.failures + 1, 0
         reason = _why_no_more(job["spec"], run, code)
         if reason:
             message = f"Job {name} has failed: {reason}"
@@ -108,6 +116,13 @@ class HollowJobs:
     def _report(self, name: str, status: Object) -> None:
         path = f"/apis/batch/v1/namespaces/{self.namespace}/jobs/{name}/status"
         self.server.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
+
+
+def _containers(job: Object, run: _Run) -> tuple[list[Object], Object]:
+    """Return the containers that have done their work, and the one whose turn it is."""
+    spec = job["spec"]["template"]["spec"]
+    ordered = [*({**each, "isInit": True} for each in spec.get("initContainers", ())), *spec["containers"]]
+    return ordered[: run.step], ordered[run.step]
 
 
 def _pod_name(name: str, run: _Run) -> str:

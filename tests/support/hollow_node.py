@@ -55,12 +55,14 @@ class HollowNode:
         folder: where sockets, logs and mounted files lie.
         started: the Deployments whose processes were started, one entry each time.
         most: how many processes a Deployment without calls had at most.
+        images: the scripts that images of users stand for.
         admits: whether pods with a queue are admitted, as by Kueue; the others wait with its gate.
     """
 
     server: ApiServer
     namespace: str
     folder: Path
+    images: dict[str, Path] = field(default_factory=dict)
     _pods: dict[str, _Pod] = field(default_factory=dict)
     _waiting: set[str] = field(default_factory=set)
     _stopping: threading.Event = field(default_factory=threading.Event)
@@ -69,7 +71,7 @@ class HollowNode:
     admits: bool = True
 
     def __post_init__(self) -> None:
-        self._containers = HollowContainers(self.server, self.namespace, self.folder)
+        self._containers = HollowContainers(self.server, self.namespace, self.folder, self.images)
         self._shown = HollowPods(self.server, self.namespace)
         self.jobs = HollowJobs(self.server, self.namespace, self._containers, self._shown)
 
@@ -149,7 +151,7 @@ class HollowNode:
                 stop(process)
             self._show(name, template)
             cannot = template["spec"]["containers"][len(processes)]
-            state = creating() if isinstance(error, CannotMount) else waiting(str(error))
+            state = creating() if isinstance(error, CannotMount) else waiting(error)
             self._shown.tell(_waiting_pod(name), cannot, phase="Pending", state=state)
             return
         variables = {each["name"] for each in template["spec"]["containers"][0]["env"]}

@@ -1,10 +1,12 @@
 """Pods of the API server for containers that no kubelet runs: made, told of and removed by a test's node."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from api_server import ApiError, ApiServer
+from hollow_containers import CannotStart
 
 Object = dict[str, Any]
 
@@ -31,10 +33,22 @@ class HollowPods:
         self.server.create(self._path(), {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec})
         self._told[name] = {}
 
-    def tell(self, name: str, container: Object, *, phase: str, state: Object) -> None:
-        """Report how the pod's one container is, unless that was reported last."""
-        about = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
-        status = {"phase": phase, "containerStatuses": [{**about, "ready": "running" in state, "state": state}]}
+    def tell(self, name: str, container: Object, *, phase: str, state: Object, before: Sequence[Object] = ()) -> None:
+        """Report how a container of the pod is, unless that was reported last.
+
+        Args:
+            name: of the pod.
+            container: the one that it has, or of several the last one that has begun.
+            phase: of the pod.
+            state: of the container.
+            before: the init containers that have done their work; with them `container` may be one too.
+        """
+        done = [_told(each, terminated(0, "")) for each in before]
+        own = _told(container, state)
+        is_init = container.get("isInit", False)
+        status: Object = {"phase": phase, "containerStatuses": [] if is_init else [own]}
+        if done or is_init:
+            status["initContainerStatuses"] = [*done, own] if is_init else done
         if self._told[name] != status:
             path = f"{self._path()}/{name}/status"
             self.server.request("PATCH", path, body={"status": status}, content_type="application/merge-patch+json")
@@ -56,12 +70,17 @@ def creating() -> Object:
     return {"waiting": {"reason": "ContainerCreating"}}
 
 
-def waiting(text: str) -> Object:
+def waiting(error: CannotStart) -> Object:
     """Return the state of a container that cannot be made."""
-    return {"waiting": {"reason": "CreateContainerConfigError", "message": text}}
+    return {"waiting": {"reason": error.reason, "message": str(error)}}
 
 
 def terminated(code: int, said: str) -> Object:
     """Return the state of a container that has ended."""
     reason = "Completed" if code == 0 else "Error"
     return {"terminated": {"exitCode": code, "reason": reason, "message": said[-_LONGEST_WORDS:] if code else ""}}
+
+
+def _told(container: Object, state: Object) -> Object:
+    about = {"name": container["name"], "image": container["image"], "imageID": "", "restartCount": 0}
+    return {**about, "ready": "running" in state, "state": state}

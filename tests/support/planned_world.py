@@ -52,7 +52,8 @@ _RESULTS: dict[Stage, tuple[str, ...]] = {
 class PlannedWorld:
     """Plays a job against the planner alone.
 
-    `votes` and `votes_missing` are the inbox; people answer a task at once unless `people_answer` is False.
+    `results` are those beside the usual ones. `votes` and `votes_missing` are the inbox; people answer a task at once
+    unless `people_answer` is False.
     """
 
     job: LabelingJob
@@ -61,7 +62,10 @@ class PlannedWorld:
     votes: int = 0
     votes_missing: int = 0
     people_answer: bool = True
+    connector_address: str = ""
+    connector_problem: str = ""
     figures: dict[Stage, Figures] = field(default_factory=_default_figures)
+    results: dict[Stage, Callable[[int], Mapping[str, str]]] = field(default_factory=dict)
     errors: dict[str, OperationError] = field(default_factory=dict)
     operations: dict[str, OperationView] = field(default_factory=dict)
     started: list[StageRequest] = field(default_factory=list)
@@ -71,7 +75,13 @@ class PlannedWorld:
     def observe(self) -> Observed:
         named = self.job.status.operation
         view = self.operations.get(named.request_id) if named else None
-        inbox = InboxView(votes=self.votes, votes_missing=self.votes_missing) if self.job.status.prepare else None
+        told = InboxView(
+            votes=self.votes,
+            votes_missing=self.votes_missing,
+            connector_address=self.connector_address,
+            connector_problem=self.connector_problem,
+        )
+        inbox = told if self.job.status.prepare else None
         return Observed(operation=view, inbox=inbox)
 
     def step(self, observed: Observed | None = None) -> Plan:
@@ -146,7 +156,8 @@ class PlannedWorld:
             state=OperationState.FAILED if error else OperationState.SUCCEEDED,
             started=self.now,
             updated=self.now,
-            results={name: f"{name}-{number}" for name in _RESULTS[request.stage]},
+            results={name: f"{name}-{number}" for name in _RESULTS[request.stage]}
+            | dict(self.results.get(request.stage, lambda _: {})(number)),
             figures=figures,
             error=error,
         )

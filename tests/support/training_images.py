@@ -18,7 +18,7 @@ import os, pathlib, pickle
 """
 EXITS_WITH_3 = """
 import sys
-print("epoch 1 of 9")
+print("epoch 1 of 9", flush=True)
 print("CUDA error: device is lost", file=sys.stderr)
 sys.exit(3)
 """

@@ -44,4 +44,14 @@
   value: {{ include "labelplane.reviewAddress" . | quote }}
 - name: LABELPLANE_TRUSTED_PACKAGES
   value: {{ join "," .Values.jobs.trustedPackages | quote }}
+- name: LABELPLANE_QUEUE_SERVERS
+  value: {{ include "labelplane.queueServers" . | quote }}
+- name: LABELPLANE_QUEUE_CREDENTIALS
+  value: {{ include "labelplane.queueFolder" . | quote }}
+- name: LABELPLANE_QUEUE_API_PREFIX
+  value: {{ .Values.queue.apiPrefix | quote }}
+- name: LABELPLANE_QUEUE_CREDENTIALS_SECRET
+  value: {{ .Values.queue.jobsSecret | quote }}
+- name: LABELPLANE_QUEUE_REPLICAS
+  value: {{ .Values.queue.replicas | quote }}
 {{- end -}}

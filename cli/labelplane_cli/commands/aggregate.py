@@ -28,6 +28,7 @@ class Method(StrEnum):
     GLAD = "glad"
     MACE = "mace"
     VARIATIONAL_BAYES = "variational-bayes"
+    LABEL_MODEL = "label-model"
     AUTO = "auto"
 
     @property

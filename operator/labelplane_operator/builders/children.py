@@ -14,6 +14,8 @@ from labelplane_operator.builders.service_account import build_service_account
 from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
 from labelplane_operator.builders.topology import build_workloads
+from labelplane_operator.builders.training import build_training_job
+from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Child", "build_children"]
 
@@ -25,14 +27,22 @@ class Child:
     Attributes:
         manifest: the complete object; a Deployment's has no `replicas`. Not shown by `repr`, as one holds the token.
         replicas: the wanted pods of a Deployment; None leaves their number as it is, and is for other kinds.
+        is_last: whether it is made only when no pod of the job is left.
     """
 
     manifest: Mapping[str, Any] = field(repr=False)
     replicas: int | None = None
+    is_last: bool = False
 
 
 def build_children(
-    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, token: str, workers: int | None = None
+    job: LabelingJob,
+    parts: frozenset[Part],
+    platform: Platform,
+    *,
+    token: str,
+    workers: int | None = None,
+    training: TrainingRun | None = None,
 ) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
 
@@ -42,11 +52,13 @@ def build_children(
         platform: the installation.
         token: the job's token.
         workers: the wanted scoring workers while that part is up; None leaves their number as it is.
+        training: the try of a training image whose Job should stand; None for none.
 
     Raises:
         ValueError: the job has no uid.
     """
-    return tuple(_children(job, parts, platform, token=token, workers=workers))
+    children = tuple(_children(job, parts, platform, token=token, workers=workers))
+    return children if training is None else (*children, Child(build_training_job(job, training, platform)))
 
 
 def _children(

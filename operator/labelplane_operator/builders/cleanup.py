@@ -25,7 +25,7 @@ def build_cleanup(job: LabelingJob, platform: Platform) -> tuple[Child, ...]:
     return (
         *build_holding(job, platform),
         Child(build_network_policy(job, platform)),
-        Child(build_cleanup_job(job, platform)),
+        Child(build_cleanup_job(job, platform), is_last=True),
     )
 
 

@@ -1,11 +1,11 @@
 """The containers of a job's pods."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.running import EnvVar
-from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connector_variables
+from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connector_mounts, connector_variables
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.probes import grpc_probes, metrics_probes
@@ -17,12 +17,17 @@ from labelplane_operator.builders.variables import cpu_limit, plain
 from labelplane_operator.builders.workloads import Workload
 
 __all__ = [
+    "SCRATCH_FOLDER",
     "SCRATCH_VOLUME",
     "TOKEN_KEY",
     "TOKEN_VOLUME",
+    "UNPRIVILEGED",
     "cleanup_container",
     "connector_container",
+    "labelplane_container",
     "service_container",
+    "storage_and_libraries",
+    "with_overrides",
 ]
 
 TOKEN_VOLUME: Final = "token"  # noqa: S105 - a volume's name
@@ -30,7 +35,14 @@ TOKEN_KEY: Final = "token"  # noqa: S105 - a key's name
 SCRATCH_VOLUME: Final = "scratch"
 CLEANUP_RESOURCES: Final = Resources(requests={"cpu": "100m", "memory": "256Mi"}, limits={"cpu": "1", "memory": "1Gi"})
 _RUN_FOLDER: Final = "/var/run/labelplane"
-_SCRATCH_FOLDER: Final = "/tmp"  # noqa: S108 - the one folder that may be written
+SCRATCH_FOLDER: Final = "/tmp"  # noqa: S108 - the one folder that may be written
+
+UNPRIVILEGED: Final[Mapping[str, Any]] = {
+    "allowPrivilegeEscalation": False,
+    "capabilities": {"drop": ["ALL"]},
+    "readOnlyRootFilesystem": True,
+}
+"""The security context of every container."""
 
 
 def service_container(job: LabelingJob, workload: Workload, platform: Platform) -> dict[str, Any]:
@@ -41,7 +53,7 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
         ports.insert(0, _port("grpc", platform.service_port))
     variables = [*_process_variables(job), *_service_variables(job, workload, platform)]
     return {
-        **_container(
+        **labelplane_container(
             job,
             platform,
             name=workload.component,
@@ -50,7 +62,7 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
             resources=workload.resources.changed_by(workload.override.resources),
             more_mounts=[*(rule_mounts(job) if workload.has_rules else ()), *queue_mounts(workload, platform)],
         ),
-        "env": _with_overrides(variables, workload.override.env),
+        "env": with_overrides(variables, workload.override.env),
         "ports": ports,
         **probes,
     }
@@ -58,15 +70,17 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
 
 def connector_container(job: LabelingJob, platform: Platform) -> dict[str, Any]:
     """Return the container of the connector; it has no port, and ends by itself when it cannot work."""
+    container = labelplane_container(
+        job,
+        platform,
+        name="connector",
+        image=platform.images.review,
+        module="labelplane_review",
+        resources=CONNECTOR_RESOURCES,
+    )
     return {
-        **_container(
-            job,
-            platform,
-            name="connector",
-            image=platform.images.review,
-            module="labelplane_review",
-            resources=CONNECTOR_RESOURCES,
-        ),
+        **container,
+        "volumeMounts": [*container["volumeMounts"], *connector_mounts(job)],
         "env": [*_process_variables(job), *connector_variables(job, platform)],
     }
 
@@ -74,14 +88,14 @@ def connector_container(job: LabelingJob, platform: Platform) -> dict[str, Any]:
 def cleanup_container(job: LabelingJob, workload: Workload, platform: Platform) -> dict[str, Any]:
     """Return the container that removes the results, from the image of a workload; it is called by nobody."""
     variables = [
-        *_storage_and_libraries(job),
+        *storage_and_libraries(job),
         plain("STORE_URI", job.address_below(job.spec.storage.uri)),
         plain("DATA_URI", job.spec.dataset.uri),
         plain("INSTALLATION", platform.installation),
         plain("JOB_NAMESPACE", job.metadata.namespace),
         plain("JOB_NAME", job.metadata.name),
     ]
-    container = _container(
+    container = labelplane_container(
         job,
         platform,
         name=CLEANUP_COMPONENT,
@@ -90,10 +104,10 @@ def cleanup_container(job: LabelingJob, workload: Workload, platform: Platform) 
         resources=CLEANUP_RESOURCES,
         has_token=False,
     )
-    return {**container, "env": _with_overrides(variables, workload.override.env)}
+    return {**container, "env": with_overrides(variables, workload.override.env)}
 
 
-def _container(
+def labelplane_container(
     job: LabelingJob,
     platform: Platform,
     *,
@@ -104,6 +118,7 @@ def _container(
     has_token: bool = True,
     more_mounts: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Any]:
+    """Return a container that runs a module of labelplane, without its variables."""
     token = [{"name": TOKEN_VOLUME, "mountPath": _RUN_FOLDER, "readOnly": True}] if has_token else []
     return {
         "name": name,
@@ -111,13 +126,9 @@ def _container(
         "imagePullPolicy": platform.images.pull_policy,
         "command": ["python", "-m", module],
         "resources": resources.manifest(),
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "capabilities": {"drop": ["ALL"]},
-            "readOnlyRootFilesystem": True,
-        },
+        "securityContext": dict(UNPRIVILEGED),
         "volumeMounts": [
-            {"name": SCRATCH_VOLUME, "mountPath": _SCRATCH_FOLDER},
+            {"name": SCRATCH_VOLUME, "mountPath": SCRATCH_FOLDER},
             *token,
             *ca_mounts(job.spec.storage),
             *more_mounts,
@@ -130,14 +141,15 @@ def _container(
 def _process_variables(job: LabelingJob) -> Iterator[dict[str, Any]]:
     """Yield what every process of a job is told."""
     yield plain("TOKEN_FILE", f"{_RUN_FOLDER}/{TOKEN_KEY}")
-    yield from _storage_and_libraries(job)
+    yield from storage_and_libraries(job)
 
 
-def _storage_and_libraries(job: LabelingJob) -> Iterator[dict[str, Any]]:
+def storage_and_libraries(job: LabelingJob) -> Iterator[dict[str, Any]]:
+    """Yield how to reach the store, and where and how wide libraries may work."""
     yield from storage_variables(job.spec.storage)
     # Libraries keep caches at home and beside their code; both are read-only.
-    yield {"name": "HOME", "value": _SCRATCH_FOLDER}
-    yield {"name": "NUMBA_CACHE_DIR", "value": f"{_SCRATCH_FOLDER}/numba"}
+    yield {"name": "HOME", "value": SCRATCH_FOLDER}
+    yield {"name": "NUMBA_CACHE_DIR", "value": f"{SCRATCH_FOLDER}/numba"}
     # They count the node's cores, of which the container may use a few.
     yield cpu_limit("NUMBA_NUM_THREADS")
     yield cpu_limit("OMP_NUM_THREADS")
@@ -155,7 +167,7 @@ def _service_variables(job: LabelingJob, workload: Workload, platform: Platform)
         yield from rule_variables(job, platform)
 
 
-def _with_overrides(variables: Sequence[dict[str, Any]], overrides: Sequence[EnvVar]) -> list[dict[str, Any]]:
+def with_overrides(variables: Sequence[dict[str, Any]], overrides: Sequence[EnvVar]) -> list[dict[str, Any]]:
     """Return the variables with those of the job; a name stands once."""
     own = {each.name: {"name": each.name, "value": each.value} for each in overrides}
     kept = [own.pop(each["name"], each) for each in variables]

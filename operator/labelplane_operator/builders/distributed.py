@@ -5,17 +5,18 @@ from typing import Final
 from labelplane_api.job import LabelingJob
 from labelplane_api.names import part_name
 from labelplane_api.parts import Part
+from labelplane_api.running import PodOverride
 from labelplane_operator.builders.connector import has_connector
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.resources import Resources
 from labelplane_operator.builders.workloads import NO_OVERRIDE, Workload
 
-__all__ = ["distributed_workloads"]
+__all__ = ["DISTILLATION_RESOURCES", "distributed_workloads"]
 
 _AGGREGATION: Final = Resources(requests={"cpu": "500m", "memory": "2Gi"}, limits={"cpu": "2", "memory": "8Gi"})
 _SCORING: Final = Resources(requests={"cpu": "500m", "memory": "1Gi"}, limits={"cpu": "2", "memory": "4Gi"})
 _SCORING_WORKER: Final = Resources(requests={"cpu": "1", "memory": "1Gi"}, limits={"cpu": "2", "memory": "4Gi"})
-_DISTILLATION: Final = Resources(requests={"cpu": "2", "memory": "4Gi"}, limits={"cpu": "4", "memory": "16Gi"})
+DISTILLATION_RESOURCES: Final = Resources(requests={"cpu": "2", "memory": "4Gi"}, limits={"cpu": "4", "memory": "16Gi"})
 
 
 def distributed_workloads(
@@ -64,8 +65,14 @@ def distributed_workloads(
             component=Part.DISTILLATION.value,
             image=images.distillation,
             module="labelplane_distillation",
-            resources=_DISTILLATION,
-            override=overrides.distillation or NO_OVERRIDE,
+            resources=DISTILLATION_RESOURCES,
+            override=_of_distillation(job),
             replicas=int(Part.DISTILLATION in parts),
         ),
     )
+
+
+def _of_distillation(job: LabelingJob) -> PodOverride:
+    """Return what changes the pod of distillation; the GPU of a training image's Job is not for what only measures."""
+    override = job.spec.pod_overrides.distillation or NO_OVERRIDE
+    return override.model_copy(update={"resources": None}) if job.spec.model.image else override

@@ -14,6 +14,7 @@ __all__ = [
     "NAME_LABEL",
     "QUEUE_LABEL",
     "SMALL_COMPONENT",
+    "TRAINING_COMPONENT",
     "labels",
     "object_metadata",
     "queue_labels",
@@ -27,6 +28,7 @@ INSTALLATION_ANNOTATION: Final = "labelplane.io/installation"
 
 SMALL_COMPONENT: Final = "small"
 CLEANUP_COMPONENT: Final = "cleanup"
+TRAINING_COMPONENT: Final = "training"
 JOB_COMPONENT: Final = "job"
 """Of objects that all workloads of a job share; it is the same in every profile, as a Secret cannot be changed."""
 

@@ -1,5 +1,6 @@
 """What is right on one machine and cannot be on a cluster, or is wrong where the API server does not look."""
 
+import json
 from collections.abc import Iterator
 
 from labelplane_api.job import LabelingJob
@@ -10,6 +11,7 @@ from labelplane_operator.policies.overrides import override_refusals
 __all__ = ["refusals"]
 
 LARGEST_CROWD_BYTES = 100_000
+LARGEST_CLASSES_BYTES = 100_000
 """Linux takes 128 KiB in one environment variable."""
 
 
@@ -18,7 +20,13 @@ def refusals(job: LabelingJob) -> tuple[str, ...]:
 
     Empty for a job that can. The reason of the condition is SpecInvalid.
     """
-    return (*_folders(job), *_texts(job), *_crowd(job), *override_refusals(job.spec.pod_overrides))
+    return (
+        *_folders(job),
+        *_texts(job),
+        *_crowd(job),
+        *_training_image(job),
+        *override_refusals(job.spec.pod_overrides),
+    )
 
 
 def _folders(job: LabelingJob) -> Iterator[str]:
@@ -36,7 +44,8 @@ def _folders(job: LabelingJob) -> Iterator[str]:
 
 def _texts(job: LabelingJob) -> Iterator[str]:
     dataset, storage = job.spec.dataset, job.spec.storage
-    files = job.spec.sources.humans.files if job.spec.sources.humans else None
+    humans = job.spec.sources.humans
+    files, label_studio = (humans.files, humans.label_studio) if humans else (None, None)
     texts = {
         "spec.dataset.uri": dataset.uri,
         "spec.dataset.idField": dataset.id_field,
@@ -44,6 +53,8 @@ def _texts(job: LabelingJob) -> Iterator[str]:
         "spec.storage.uri": storage.uri,
         "spec.storage.region": storage.region,
         "spec.sources.humans.files.uri": files.uri if files else None,
+        "spec.sources.humans.labelStudio.url": label_studio.url if label_studio else None,
+        "spec.model.image": job.spec.model.image,
     }
     for field, text in texts.items():
         if text is not None and not can_be_told(text):
@@ -65,4 +76,19 @@ def _crowd(job: LabelingJob) -> Iterator[str]:
         yield (
             f"spec.sources.humans.simulated.annotators: has more than {LARGEST_CROWD_BYTES:,} bytes, the most that a "
             "pod is told: give accuracy in place of confusion, or fewer groups"
+        )
+
+
+def _training_image(job: LabelingJob) -> Iterator[str]:
+    if job.spec.model.image is None:
+        return
+    if job.spec.storage.credentials_secret is None:
+        yield (
+            "spec.model.image: needs spec.storage.credentialsSecret: what a pod's own identity may reach, the image in "
+            "that pod may reach too"
+        )
+    if len(json.dumps(job.spec.task.classes)) > LARGEST_CLASSES_BYTES:
+        yield (
+            f"spec.task.classes: have more than {LARGEST_CLASSES_BYTES:,} bytes, the most that a pod of "
+            "spec.model.image is told: give shorter names"
         )

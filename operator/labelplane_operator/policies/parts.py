@@ -23,11 +23,12 @@ _PARTS: Final[Mapping[Stage, frozenset[Part]]] = {
 }
 
 
-def wanted_parts(status: LabelingJobStatus) -> frozenset[Part] | None:
+def wanted_parts(status: LabelingJobStatus, *, trains_outside: bool = False) -> frozenset[Part] | None:
     """Return the services that should be up: those of the stage that runs, aggregation alone while people are asked.
 
-    A stage that waits for its next try keeps its services. Empty when the job is suspended, and while it waits for
-    another job to leave its prefix; None when it is finished or refused, so that no object of it need stand.
+    While a training image trains (`trains_outside`), no trainer of ours is up. A stage that waits for its next try
+    keeps its services. Empty when the job is suspended, and while it waits for another job to leave its prefix; None
+    when it is finished or refused, so that no object of it need stand.
     """
     if is_finished(status):
         return None
@@ -38,4 +39,6 @@ def wanted_parts(status: LabelingJobStatus) -> frozenset[Part] | None:
         return None
     if is_suspended(status):
         return frozenset()
-    return _PEOPLE if status.operation is None else _PARTS[status.operation.stage]
+    if status.operation is None or (trains_outside and status.operation.stage is Stage.TRAIN):
+        return _PEOPLE
+    return _PARTS[status.operation.stage]

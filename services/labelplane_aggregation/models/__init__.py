@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from labelplane_aggregation.models._class_rows import ClassPrior
+from labelplane_aggregation.models._copies import Copies
 from labelplane_aggregation.models._em import ClimbingModel
 from labelplane_aggregation.models.auto import Auto
 from labelplane_aggregation.models.dawid_skene import DawidSkene, ShrinkTo
 from labelplane_aggregation.models.fit import Fit, Reliabilities, Reliability, TruthModel
 from labelplane_aggregation.models.glad import Glad
+from labelplane_aggregation.models.label_model import Abstention, LabelModel
 from labelplane_aggregation.models.mace import Mace
 from labelplane_aggregation.models.majority import MajorityVote
 from labelplane_aggregation.models.one_coin import OneCoin
@@ -20,12 +22,15 @@ from labelplane_aggregation.models.votes import DuplicateVotes, VoteMatrix
 
 __all__ = [
     "MODELS",
+    "Abstention",
     "Auto",
     "ClassPrior",
+    "Copies",
     "DawidSkene",
     "DuplicateVotes",
     "Fit",
     "Glad",
+    "LabelModel",
     "Mace",
     "MajorityVote",
     "OneCoin",
@@ -47,6 +52,7 @@ MODELS: Mapping[str, type[MajorityVote | DawidSkene | ClimbingModel | Auto]] = M
         "Glad": Glad,
         "Mace": Mace,
         "VariationalBayes": VariationalBayes,
+        "LabelModel": LabelModel,
     }
 )
 """Every aggregator by the name a job gives it; each is a `TruthModel` and takes `seed`."""

@@ -41,11 +41,19 @@ def check_class_prior(class_prior: ClassPrior | str | ArrayLike, *, has_item_pri
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Estimate:
-    """What a model found: (items, classes) posterior, and (annotators, classes, classes) confusions."""
+    """What a model found.
+
+    Attributes:
+        posterior: (items, classes).
+        confusion: (annotators, classes, classes).
+        climbed: how it got there.
+        accuracy: (annotators,), where it is not that of the confusion over items drawn by the class prior.
+    """
 
     posterior: NDArray[np.float64]
     confusion: NDArray[np.float64]
     climbed: Climb
+    accuracy: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -90,7 +98,7 @@ class ClimbingModel(ABC):
             found.posterior,
             found.climbed,
             class_prior=class_prior,
-            reliability=_reliabilities(matrix, found.confusion, class_prior),
+            reliability=_reliabilities(matrix, found, class_prior),
             n_gold=int((known != NO_GOLD).sum()),
             seed=self.seed,
         )
@@ -112,13 +120,14 @@ class ClimbingModel(ABC):
         }
 
 
-def _reliabilities(
-    votes: VoteMatrix, confusion: NDArray[np.float64], class_prior: NDArray[np.float64]
-) -> Reliabilities:
-    """Put the annotators' matrices in a table; accuracy is over items drawn by the class prior."""
+def _reliabilities(votes: VoteMatrix, found: Estimate, class_prior: NDArray[np.float64]) -> Reliabilities:
+    """Put the annotators' matrices in a table; accuracy is over items drawn by the class prior, unless it is given."""
+    accuracy = found.accuracy
+    if accuracy is None:
+        accuracy = np.diagonal(found.confusion, axis1=1, axis2=2) @ class_prior
     return Reliabilities(
         votes.annotator_ids,
-        accuracy=np.diagonal(confusion, axis1=1, axis2=2) @ class_prior,
-        confusion=confusion,
+        accuracy=accuracy,
+        confusion=found.confusion,
         n_votes=np.bincount(votes.annotators, minlength=votes.n_annotators),
     )

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from labelplane_aggregation.models._kernels import compiled
 
-__all__ = ["count_pairs"]
+__all__ = ["count_agreement", "count_pairs"]
 
 
 @compiled
@@ -31,3 +31,23 @@ def count_pairs(
                     said[annotators[one], annotators[other], answers[one]] += 1.0
                     if answers[one] == answers[other]:
                         agreeing[annotators[one], annotators[other]] += 1
+
+
+@compiled
+def count_agreement(
+    offsets: NDArray[np.int64],
+    annotators: NDArray[np.int32],
+    answers: NDArray[np.int32],
+    weights: NDArray[np.float64],
+    agreement: NDArray[np.float64],
+) -> None:
+    """Add up, for every two annotators, the products of the weights of their equal votes on one item.
+
+    `agreement` is (annotators, annotators); its diagonal gets the squares of each annotator's own weights, and below it
+    nothing is added.
+    """
+    for item in range(len(offsets) - 1):
+        for one in range(offsets[item], offsets[item + 1]):
+            for other in range(one, offsets[item + 1]):
+                if answers[one] == answers[other]:
+                    agreement[annotators[one], annotators[other]] += weights[one] * weights[other]

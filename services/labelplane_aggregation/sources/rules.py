@@ -86,10 +86,11 @@ class Rule:
 
     @property
     def digest(self) -> str:
-        """Changes with everything that shapes the rule's own votes; priority does not."""
-        spec = replace(self.spec, priority=0)
+        """Changes with everything that shapes the rule's own votes; priority and who looks at them do not."""
+        fields = asdict(replace(self.spec, priority=0))
+        del fields["review_share"]
         code = getattr(self._condition, "code_digest", "")
-        words = [FORM, type(spec.condition).__name__, asdict(spec), code]
+        words = [FORM, type(self.spec.condition).__name__, fields, code]
         return hashlib.sha256(json.dumps(words, sort_keys=True).encode()).hexdigest()
 
     def prepare(self) -> None:

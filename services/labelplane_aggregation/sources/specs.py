@@ -81,13 +81,17 @@ ConditionSpec = RegexSpec | KeywordSpec | ComparisonSpec | ExpressionSpec | Func
 
 @dataclass(frozen=True, slots=True)
 class RuleSpec:
-    """A rule: where its condition holds, and the pattern `unless` does not, it votes its label."""
+    """A rule: where its condition holds, and the pattern `unless` does not, it votes its label.
+
+    `review_share` is the share of these items that people look at; it shapes no vote.
+    """
 
     name: str
     label: str
     condition: ConditionSpec
     unless: str = ""
     priority: int = 0
+    review_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,7 +190,7 @@ SELECTION = _table(
     _text("item_id"),
     _value("rank", pa.int32()),
     _value("score", pa.float64()),
-    _text("reason"),  # "strategy", "gold", "check" or "cold-start"
+    _text("reason"),  # "strategy", "gold", "check", "rule" or "cold-start"
     _optional("suggestion"),
 )
 """The items of a round's review, best first."""

@@ -45,7 +45,7 @@ _GIBIBYTE: Final = 1 << 30
 LARGEST_FILES: Final = {
     MODEL_FILE: 2 * _GIBIBYTE - 1,  # the bound of protobuf
     CARD_FILE: 1 << 20,
-    WEIGHTS_FILE: 4 * _GIBIBYTE,
+    WEIGHTS_FILE: 2 * _GIBIBYTE,
     OUT_OF_FOLD_FILE: _GIBIBYTE,
 }
 """What is taken of the folder that an image writes, and the most bytes of each; nothing else is read."""

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from labelplane_review.web.bodies import NameBody, read_body
 from labelplane_review.web.refusals import Refused
-from labelplane_review.web.rights import Deed, Visitor
+from labelplane_review.web.rights import NOBODY, Deed, Visitor
 
 __all__ = ["SecretLink", "checked_name"]
 
@@ -19,7 +19,6 @@ _LONGEST_NAME: Final = 64
 _NAME_COOKIE: Final = "labelplane_name"
 _YEAR_SECONDS: Final = 365 * 86_400
 _BEARER: Final = "Bearer "
-_NOBODY: Final = "guest"
 _REFUSALS: Final[Mapping[Deed, Callable[[], Refused]]] = {
     Deed.DECIDE: lambda: Refused(
         403, "NotAdjudicator", "the owner and people with review.people[].adjudicator see others' votes and decide"
@@ -115,7 +114,7 @@ class SecretLink:
         if request.host not in self._hosts or not self.opens(secret):
             return None
         is_owner = self._is_owners(secret)
-        name = _decoded(request.cookies.get(_NAME_COOKIE, "")) or (self._name if is_owner else _NOBODY)
+        name = _decoded(request.cookies.get(_NAME_COOKIE, "")) or (self._name if is_owner else NOBODY)
         return Visitor(name, is_owner=is_owner)
 
     def let_in(self, response: web.StreamResponse, *, secret: str = "") -> None:

@@ -17,7 +17,7 @@ from labelplane_review.web.openapi import openapi_document
 from labelplane_review.web.policy import content_policy
 from labelplane_review.web.reading import contract_tables
 from labelplane_review.web.refusals import Refused
-from labelplane_review.web.rights import Deed, Visitor
+from labelplane_review.web.rights import NOBODY, Deed, Visitor
 
 __all__ = ["Pages"]
 
@@ -80,6 +80,7 @@ class Pages:
         guidelines = guidelines_html(at_hand.job.spec.review.guidelines)
         config = _config(request.match_info["job"], at_hand, visitor.name)
         config["may_rename"] = self._front.access.may_rename
+        config["asks_name"] = self._front.access.may_rename and visitor.name == NOBODY
         response = self._page("review.html.j2", config=config, person=visitor.name, guidelines=guidelines)
         return await _showing_items(response, at_hand)
 

@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from labelplane_api.review import Review
 from labelplane_review.desk_client import Part
 
-__all__ = ["Deed", "Visitor", "may_adjudicate", "part_of"]
+__all__ = ["NOBODY", "Deed", "Visitor", "may_adjudicate", "part_of"]
+
+NOBODY: Final = "guest"
+"""The name of those who have not said theirs."""
 
 
 class Deed(StrEnum):

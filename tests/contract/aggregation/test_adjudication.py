@@ -1,5 +1,6 @@
 """Conflicts, decisions and the audit log over real gRPC, and what a kill leaves of them."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -226,6 +227,22 @@ async def test_a_decision_that_the_store_cannot_keep_is_not_acknowledged(world: 
     assert await waiting(service) == ["i0"]
     await decide(service, "d", "i0", "dog")
     assert await waiting(service) == []
+
+
+async def test_a_decision_whose_line_in_the_log_was_lost_by_a_kill_is_sent_again_and_counts_once(world: World) -> None:
+    service = await asking(world)
+    await service.submit(*DISPUTE)
+    service.store.die_at("review/audit")
+    deciding = asyncio.create_task(decide(service, "d", "i0", "dog"))
+    await service.store.died.wait()
+    await world.kill(service)
+    (answer,) = await asyncio.gather(deciding, return_exceptions=True)
+    assert isinstance(answer, BaseException)  # it was not acknowledged
+    again = await world.start()
+    assert await waiting(again) == []  # the decision itself was durable
+    await decide(again, "d", "i0", "dog")
+    assert [each[1] for each in await deeds(again)] == ["accept"]
+    assert (await answers(again))["i0"] == "dog"
 
 
 async def test_skips_stand_in_the_log_with_their_item(world: World) -> None:

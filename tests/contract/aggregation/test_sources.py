@@ -102,6 +102,57 @@ async def test_votes_of_rules_are_not_votes_of_people(world: World) -> None:
     assert (await service.progress()).votes == 3
 
 
+async def test_a_change_of_the_rules_is_measured_on_a_sample(world: World) -> None:
+    service = await prepared(world)
+    first = await voted(service)
+    golden = pb.Rule(name="cats", label="cat", regex="golden")
+    nothing = pb.Rule(name="nothing", label="dog", regex="nothing")
+
+    second = await voted(service, 1, first.results["votes"], rules=[golden, DOG, nothing])
+    third = await voted(service, 2, second.results["votes"], rules=[golden, DOG, nothing])
+
+    assert "rule_change" not in first.results  # the first rules of a job change nothing
+    assert second.results["rule_change"] == (
+        "changed: cats; new: nothing; gone: birds. On 6 items drawn at random they cover 83.3 % -> 100.0 %, and "
+        "disagree on 16.7 % -> 16.7 %; of the labels that they give alone 0 change, 1 are new and 0 are lost"
+    )
+    assert (second.figures["canary_items"], second.figures["canary_new"]) == (6, 1)
+    assert second.figures["canary_coverage_after"] == 1
+    assert "rule_change" not in third.results
+    assert "canary_items" not in third.figures
+
+
+async def test_a_sample_is_drawn_from_blocks_all_over_the_index(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labelplane_aggregation.source_voting._SAMPLE_ITEMS", 20)
+    monkeypatch.setattr("labelplane_aggregation.source_voting._SAMPLE_BLOCKS", 2)
+    world.write_csv(["id,text", *(f"i{row:04d},{'cat' if row < 8000 else 'dog'}" for row in range(10_000))])
+    service = await world.start()
+    await service.run("StartPrepare", prepare(index="items.csv"))
+    plain = {"knowledge_bases": [], "metadata_fields": []}
+    first = await voted(service, rules=[CAT], **plain)
+
+    second = await voted(service, 1, first.results["votes"], rules=[CAT, DOG], **plain)
+
+    figures = second.figures
+    assert figures["canary_items"] == 20
+    assert (figures["canary_coverage_before"], figures["canary_coverage_after"]) == (
+        0.5,
+        1,
+    )  # the first block, the last
+
+
+async def test_shares_of_rules_that_people_look_at_are_handed_on_and_shape_no_vote(world: World) -> None:
+    service = await prepared(world)
+    first = await voted(service)
+    looked_at = pb.Rule(name="cats", label="cat", regex="cat", review_share=0.25)
+
+    second = await voted(service, 1, first.results["votes"], rules=[looked_at, DOG, SILENT])
+
+    assert "review_shares" not in first.results
+    assert read_json(world.out / second.results["review_shares"])["shares"] == {"cats": 0.25}
+    assert source_parts(world, second.results["votes"]) == source_parts(world, first.results["votes"])
+
+
 async def test_unchanged_rules_are_not_voted_again(world: World) -> None:
     service = await prepared(world)
     first = await voted(service)

@@ -14,6 +14,7 @@ from labelplane.operation.v1 import operation_pb2 as operation
 from labelplane.scoring.v1 import scoring_pb2 as pb
 from labelplane.scoring.v1 import scoring_pb2_grpc as pb_grpc
 from labelplane.task.v1 import task_pb2 as task
+from labelplane_core.review_shares import ReviewShares
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import SCORES, SELECTION, VOTES, to_matrix
 from labelplane_scoring.servicer import register
@@ -147,6 +148,38 @@ async def test_items_that_people_voted_on_are_not_asked_about_and_those_of_rules
     request = select_request(index_ref, scores_ref=scores_ref, batch_size=54, votes_ref=votes_ref)
     done = await selected(service, request)
     assert sorted(await chosen_ids(service, done)) == [f"item-{row:03d}" for row in range(1, 54, 2)]
+
+
+async def test_items_of_a_rule_that_people_look_at_come_first_and_take_half_of_the_batch(service: Served) -> None:
+    index_ref, scores_ref = await scored(service)
+    votes = make_votes()
+    for row in range(20):
+        votes = votes.vote(f"v{row}", item=f"item-{row:03d}", answer="red", annotator="reds", source="rules")
+    votes = votes.vote("other", item="item-013", answer="blue", annotator="blues", source="rules")
+    votes_ref = await TableStore(service.parts.store).write_table(
+        votes.build(), VOTES, part_key="votes/all.parquet", manifest_key="votes/all.json"
+    )
+    await service.parts.store.put("shares.json", ReviewShares({"reds": 1.0}).to_json())
+    request = select_request(
+        index_ref, scores_ref=scores_ref, batch_size=10, votes_ref=votes_ref, review_shares_ref="shares.json"
+    )
+    done = await selected(service, request)
+    rows = (await TableStore(service.parts.store).read(done.results["selection"], SELECTION)).to_pylist()
+    assert [row["reason"] for row in rows] == ["rule"] * 5 + ["strategy"] * 5
+    assert rows[0]["item_id"] == "item-013"  # the rules disagree
+    assert all(row["item_id"] < "item-020" for row in rows[:5])
+    assert len({row["item_id"] for row in rows}) == 10
+    assert done.figures["rule"] == 5
+
+
+async def test_damaged_shares_of_rules_fail_the_operation_by_name(service: Served) -> None:
+    index_ref, scores_ref = await scored(service)
+    await service.parts.store.put("shares.json", b"{}")
+    request = select_request(index_ref, scores_ref=scores_ref, review_shares_ref="shares.json")
+    await pb_grpc.ScoringServiceStub(service.channel).StartSelect(request)
+    done = await service.finished(request.invocation.request_id)
+    assert (done.state, done.error.reason) == (operation.OPERATION_STATE_FAILED, "DamagedRecord")
+    assert "shares.json holds no shares of rules" in done.error.message
 
 
 @pytest.mark.parametrize("strategy", ["KCenter", "Random"])

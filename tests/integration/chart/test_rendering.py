@@ -311,6 +311,48 @@ def test_a_namespaced_operator_reaches_jobs_of_its_namespaces_only(full: Objects
     assert spec["ingress"][0]["from"] == EVERYTHING["networkPolicy"]["metricsFrom"]
 
 
+# --- The work queue ---
+
+
+def test_without_a_queue_nothing_of_one_is_made_or_reached(plain: Objects) -> None:
+    assert plain.environment["LABELPLANE_QUEUE_SERVERS"] == ""
+    assert plain.of("StatefulSet") == []
+    assert "queue" not in [each["name"] for each in plain.pod["volumes"]]
+
+
+def test_the_operator_reaches_a_queue_with_its_own_credentials_and_names_those_of_jobs(full: Objects) -> None:
+    (mount,) = (each for each in full.container["volumeMounts"] if each["name"] == "queue")
+    (volume,) = (each for each in full.pod["volumes"] if each["name"] == "queue")
+
+    assert full.environment["LABELPLANE_QUEUE_SERVERS"] == EVERYTHING["queue"]["servers"]
+    assert full.environment["LABELPLANE_QUEUE_CREDENTIALS_SECRET"] == "queue"
+    assert full.environment["LABELPLANE_QUEUE_CREDENTIALS"] == mount["mountPath"]
+    assert volume["secret"]["secretName"] == "queue-operator"
+    assert full.only("NetworkPolicy")["spec"]["egress"][3]["ports"] == [{"port": 4222}]
+
+
+def test_the_bundled_queue_is_used_where_no_other_is_named(chart: Chart) -> None:
+    bundled = chart.render(VALUES["a queue of its own"])
+    service, server = bundled.only("Service", ending="-nats"), bundled.only("StatefulSet")
+    template = server["spec"]["template"]
+
+    name = f"{service['metadata']['name']}.{NAMESPACE}.svc"
+    assert bundled.environment["LABELPLANE_QUEUE_SERVERS"] == f"nats://{name}:4222"
+    assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+    assert template["spec"]["containers"][0]["image"] == "nats:2.15.2"
+    other = {"queue": {"bundled": {"enabled": True}, "servers": "nats://nats.example.com:4222"}}
+    assert chart.render(other).of("StatefulSet") == []
+
+
+@pytest.mark.parametrize(("storage", "want"), [("", []), ("2Gi", ["2Gi"])], ids=["in the pod", "on a volume"])
+def test_the_bundled_queue_keeps_shards_where_the_values_say(chart: Chart, storage: str, want: list[str]) -> None:
+    server = chart.render({"queue": {"bundled": {"enabled": True, "storage": storage}}}).only("StatefulSet")
+    claims = server["spec"].get("volumeClaimTemplates", ())
+
+    assert [each["spec"]["resources"]["requests"]["storage"] for each in claims] == want
+    assert sum(each["name"] == "data" for each in server["spec"]["template"]["spec"]["volumes"]) == 1 - len(want)
+
+
 def test_the_test_pod_may_ask_whether_the_operator_is_ready(plain: Objects) -> None:
     pod = plain.only("Pod")
     allowed = plain.only("NetworkPolicy")["spec"]["ingress"][1]["from"][0]["podSelector"]["matchLabels"]

@@ -47,5 +47,7 @@ def cluster(
 ) -> Iterator[Cluster]:
     """All of it, with an operator that watches the test's namespace."""
     settings = {"service_address": node.service_address, "watch_namespaces": namespace, "lease_name": namespace}
-    with operator_process(crd_server, tmp_path / "operator", **settings) as operator:
+    # Nothing starts it again when it ends, and a busy machine may keep an answer for longer than a leader waits.
+    patience = {"lease_duration_seconds": "120", "renew_deadline_seconds": "90"}
+    with operator_process(crd_server, tmp_path / "operator", **settings, **patience) as operator:
         yield Cluster(crd_server, s3, namespace, bucket, node, operator)

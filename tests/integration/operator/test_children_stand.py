@@ -44,7 +44,7 @@ class Leader:
         """Have the objects of a job, and return the requests that this took."""
         del self.calls[:]
         job = case.build()
-        await self.actor.act(job, Plan(job.status, parts=case.parts))
+        await self.actor.act(job, Plan(job.status, parts=case.parts, training=case.training))
         return list(self.calls)
 
     async def look(self, namespace: str) -> None:

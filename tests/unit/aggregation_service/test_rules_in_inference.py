@@ -21,7 +21,7 @@ CLASSES = ("cat", "dog", "owl")
 TASK = Task(task_kind("TextClassification"), CLASSES)
 SETTING = Setting(CLASSES, Modality.TEXT)
 VotesOf = Callable[[Sequence[tuple[str, str, str]]], pa.Table]
-METHODS = ("DawidSkene", "OneCoin", "Mace", "Glad", "VariationalBayes", "Auto", "MajorityVote")
+METHODS = ("DawidSkene", "OneCoin", "Mace", "Glad", "VariationalBayes", "Auto", "LabelModel", "MajorityVote")
 
 
 def method(name: str) -> Inference:

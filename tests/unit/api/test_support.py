@@ -24,10 +24,20 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
         pytest.param(JOB.with_storage(uri="s3://labels", endpoint="https://minio:9000", path_style=True), id="S3"),
         *(
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
-            for method in ("MajorityVote", "DawidSkene", "OneCoin", "Auto", "VariationalBayes", "Glad", "Mace")
+            for method in (
+                "MajorityVote",
+                "DawidSkene",
+                "OneCoin",
+                "Auto",
+                "VariationalBayes",
+                "Glad",
+                "Mace",
+                "LabelModel",
+            )
         ),
         pytest.param(JOB.with_teacher(encoder="Torchvision", architecture="resnet18"), id="torchvision"),
         pytest.param(JOB.having("spec.sources.rules", [RULE]), id="rules"),
+        pytest.param(JOB.having("spec.sources.rules", [{**RULE, "reviewShare": 0.1}]), id="a rule people look at"),
         pytest.param(
             JOB.having("spec.sources.knowledgeBases", [{"name": "k", "gazetteer": {"uri": "terms.csv"}}]),
             id="knowledge bases",
@@ -74,19 +84,9 @@ NOT_BUILT = [
         JOB.with_votes_from_files("gs://b/v"), "spec.sources.humans.files.uri: gs://b/v", id="votes from files in GCS"
     ),
     pytest.param(
-        JOB.having(HUMANS, {"labelStudio": {"url": "https://ls", "tokenSecret": "t"}}),
-        "spec.sources.humans.labelStudio",
-        id="Label Studio",
-    ),
-    pytest.param(
         JOB.having("spec.sources.rules", [RULE, {"name": "all", "configMap": {"name": "team"}}]),
         "spec.sources.rules[1].configMap",
         id="a ConfigMap of rules that is not in the job file",
-    ),
-    pytest.param(
-        JOB.having("spec.sources.rules", [RULE, {**RULE, "name": "s", "reviewShare": 0.1}]),
-        "spec.sources.rules[1].reviewShare",
-        id="a share of a rule's items for people",
     ),
     *(
         pytest.param(
@@ -104,7 +104,7 @@ NOT_BUILT = [
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
     pytest.param(
-        JOB.with_aggregation(method="LabelModel"), "spec.aggregation.method: LabelModel", id="another inference"
+        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
     ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
@@ -151,12 +151,23 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.having("spec.model.image", "me/train:1").with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.with_output(formats=["Coco"]).with_scaling(min_replicas=1, max_replicas=3).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
-    assert caught.value.fields == ("spec.model.image", "spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+    assert caught.value.fields == (
+        "spec.scaling.minReplicas",
+        "spec.scaling.maxReplicas",
+        "spec.output.formats: Coco",
+    )
     assert not caught.value.retryable
+
+
+def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
+    job = JOB.having("spec.model.image", "me/train:1").build()
+
+    assert unsupported_on_clusters(job) == ()
+    assert unsupported(job) == ("spec.model.image",)
 
 
 def test_a_row_that_names_no_field_is_a_fault_of_ours() -> None:

@@ -13,12 +13,14 @@ import pyarrow.parquet as pq
 import pytest
 from training_images import Graph
 
+from labelplane_core.errors import InvalidInput, StoreUnavailable
 from labelplane_core.features import InputKind, InputSpec
 from labelplane_core.models import TrainedOn
 from labelplane_core.tasks import task_kind
 from labelplane_distillation.errors import BadTrainedModel
 from labelplane_distillation.handover.checking import TrainedFiles, package_trained, read_out_of_fold
 from labelplane_distillation.handover.collect import read_written
+from labelplane_distillation.handover.settings import HandoverSettings, run_step
 from labelplane_distillation.learning import Mixing, NetworkSettings
 from labelplane_distillation.requests import TrainRequest
 
@@ -211,3 +213,48 @@ def test_file_beyond_its_bound_is_not_read(tmp_path: Path) -> None:
 
     with pytest.raises(BadTrainedModel, match=re.escape("card.json has 1,048,577 bytes, of which at most 1,048,576")):
         read_written(tmp_path)
+
+
+# -- the steps around the image ---------------------------------------------------------------------------------------
+
+SETTINGS = {"STORE_URI": "s3://b/out", "DATA_URI": "s3://b/data", "REQUEST": "{}", "INPUT": "/in", "OUTPUT": "/out"}
+
+
+@pytest.mark.parametrize(
+    ("error", "want_code", "want_said"),
+    [
+        pytest.param(StoreUnavailable("bucket b is away"), 1, "labelplane stage: bucket b is away\n", id="try again"),
+        pytest.param(BadTrainedModel("no model"), 2, "labelplane stage: no model\n", id="people must mend it"),
+        pytest.param(
+            OSError(28, "No space left on device", "/in/x"), 1, "labelplane stage: /in/x: No space", id="full"
+        ),
+    ],
+)
+def test_step_that_fails_says_so_in_a_line_and_by_its_code(
+    capsys: pytest.CaptureFixture[str], error: Exception, want_code: int, want_said: str
+) -> None:
+    async def fail(_: HandoverSettings) -> str:
+        raise error
+
+    environment = {f"LABELPLANE_{name}": value for name, value in SETTINGS.items()}
+    assert run_step("stage", fail, environment) == want_code
+    assert capsys.readouterr().err.startswith(want_said)
+
+
+def test_step_without_its_settings_names_them(capsys: pytest.CaptureFixture[str]) -> None:
+    async def never(_: HandoverSettings) -> str:
+        raise AssertionError
+
+    assert run_step("collect", never, {}) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert all(f"LABELPLANE_{name}" in said for name in SETTINGS)
+
+
+@pytest.mark.parametrize("request_text", ["pickle", '{"image": 7}', "{}"], ids=["no JSON", "a wrong type", "empty"])
+def test_step_that_is_told_no_request_is_a_mistake(request_text: str) -> None:
+    environment = {f"LABELPLANE_{name}": value for name, value in SETTINGS.items()}
+    settings = HandoverSettings.from_environment({**environment, "LABELPLANE_REQUEST": request_text})
+
+    with pytest.raises(InvalidInput):
+        settings.train_request()

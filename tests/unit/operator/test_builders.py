@@ -14,7 +14,7 @@ from labelplane_api.names import fitted
 from labelplane_api.parts import Part
 from labelplane_api.running import Profile, ResourceRequirements
 from labelplane_api.status import Stage
-from labelplane_operator.builders import Child, build_children, service_name
+from labelplane_operator.builders import Child, build_children, service_name, training_name
 from labelplane_operator.builders.resources import Resources, amount
 from labelplane_operator.builders.variables import can_be_told
 
@@ -34,8 +34,12 @@ def replicas(case: ClusterJob) -> dict[str, int | None]:
     }
 
 
+def containers_of(spec: dict[str, Any]) -> list[dict[str, Any]]:
+    return [*spec.get("initContainers", ()), *spec["containers"]]
+
+
 def container(children: tuple[Child, ...], name: str) -> dict[str, Any]:
-    (found,) = (each for spec in pod_specs(children) for each in spec["containers"] if each["name"] == name)
+    (found,) = (each for spec in pod_specs(children) for each in containers_of(spec) if each["name"] == name)
     return dict(found)
 
 
@@ -286,7 +290,7 @@ def test_every_pod_is_restricted_and_has_no_rights_on_the_api_server(case: Clust
         assert spec["automountServiceAccountToken"] is False
         assert spec["securityContext"] == {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
         assert not any("hostPath" in volume for volume in spec["volumes"])
-        for each in spec["containers"]:
+        for each in containers_of(spec):
             assert each["securityContext"] == {
                 "allowPrivilegeEscalation": False,
                 "capabilities": {"drop": ["ALL"]},
@@ -297,7 +301,7 @@ def test_every_pod_is_restricted_and_has_no_rights_on_the_api_server(case: Clust
 @EVERY_CASE
 def test_every_container_has_requests_within_limits_and_each_variable_once(case: ClusterJob) -> None:
     for spec in pod_specs(case.children()):
-        for each in spec["containers"]:
+        for each in containers_of(spec):
             requests, limits = each["resources"]["requests"], each["resources"]["limits"]
             assert {"cpu", "memory"} <= requests.keys() <= limits.keys()
             assert all(amount(requests[name]) <= amount(limits[name]) for name in requests)
@@ -309,12 +313,13 @@ def test_every_container_has_requests_within_limits_and_each_variable_once(case:
 def test_every_mount_has_its_volume(case: ClusterJob) -> None:
     for spec in pod_specs(case.children()):
         volumes = {volume["name"] for volume in spec["volumes"]}
-        assert all(mount["name"] in volumes for each in spec["containers"] for mount in each["volumeMounts"])
+        assert all(mount["name"] in volumes for each in containers_of(spec) for mount in each["volumeMounts"])
 
 
 @EVERY_CASE
 def test_a_stopped_pod_has_longer_than_its_drain(case: ClusterJob) -> None:
-    for spec in pod_specs(case.children()):
+    for deployment in of_kind(case.children(), "Deployment"):
+        spec = deployment["spec"]["template"]["spec"]
         (drain,) = (
             int(variable["value"])
             for each in spec["containers"]
@@ -343,6 +348,7 @@ def test_one_pod_that_owns_state_goes_before_the_next_comes() -> None:
     [
         pytest.param(in_own_store(), True, id="a simulated crowd"),
         pytest.param(in_bucket(), True, id="votes from files"),
+        pytest.param(in_bucket().with_label_studio(), True, id="people at Label Studio"),
         pytest.param(
             in_bucket().having("spec.sources.humans", {"inbox": {}}),
             False,
@@ -415,6 +421,28 @@ def test_the_seed_of_a_crowd_goes_before_that_of_the_run() -> None:
     job = in_own_store().with_crowd({"name": "right", "accuracy": 0.9}, seed=11)
 
     assert variables(ClusterJob(job).children(), "connector")["LABELPLANE_SEED"] == "11"
+
+
+def test_the_connector_to_label_studio_is_told_its_server_and_takes_the_token_from_the_users_secret() -> None:
+    job = in_bucket().with_label_studio("http://ls.tools:8080", project=4, caBundleConfigMap="trust")
+    children = ClusterJob(job).children()
+
+    told = variables(children, "connector")
+
+    assert told["LABELPLANE_CONNECTOR"] == "LabelStudio"
+    assert told["LABELPLANE_LABEL_STUDIO_URL"] == "http://ls.tools:8080"
+    assert told["LABELPLANE_LABEL_STUDIO_TOKEN"] == {"secretKeyRef": {"name": "ls", "key": "token"}}
+    assert told["LABELPLANE_LABEL_STUDIO_PROJECT"] == "4"
+    assert told["LABELPLANE_LABEL_STUDIO_IMAGES"] == "Presigned"
+    assert told["LABELPLANE_LABEL_STUDIO_CA_BUNDLE"] == "/etc/labelplane/label-studio-ca/ca.crt"
+    assert told["LABELPLANE_STORE_URI"] == variables(children, "small")["LABELPLANE_STORE_URI"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(children, "connector")["volumeMounts"]}
+    assert mounts["label-studio-ca"] == "/etc/labelplane/label-studio-ca"
+    assert "label-studio-ca" not in {mount["name"] for mount in container(children, "small")["volumeMounts"]}
+    (spec,) = pod_specs(children)
+    assert {"name": "trust", "items": [{"key": "ca.crt", "path": "ca.crt"}]} in [
+        volume.get("configMap") for volume in spec["volumes"]
+    ]
 
 
 def test_a_class_that_looks_like_a_variable_stays_what_it_is() -> None:
@@ -555,6 +583,9 @@ def ports_out(case: ClusterJob) -> set[int]:
             id="an own server, by role",
         ),
         pytest.param(CASES["distributed-suspended"], {53, 443, 4222}, id="with a queue"),
+        pytest.param(
+            ClusterJob(in_bucket().with_label_studio("http://ls.tools:8080")), {53, 443, 8080}, id="with Label Studio"
+        ),
     ],
 )
 def test_pods_reach_names_storage_and_queue_and_nothing_else(case: ClusterJob, want: set[int]) -> None:
@@ -661,6 +692,76 @@ def test_the_job_that_removes_waits_in_the_queue_as_all_that_runs() -> None:
 
     assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
     assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
+
+
+# -- a training image -------------------------------------------------------------------------------------------------
+
+TRAINS = pytest.mark.parametrize(
+    "case", [CASES["small-while-an-image-trains"], CASES["distributed-while-an-image-trains"]], ids=["small", "large"]
+)
+
+
+def training_job(case: ClusterJob) -> dict[str, Any]:
+    (job,) = of_kind(case.children(), "Job")
+    return job
+
+
+@TRAINS
+def test_an_image_of_the_users_has_no_key_no_token_and_no_folder_that_our_containers_work_in(case: ClusterJob) -> None:
+    spec = training_job(case)["spec"]["template"]["spec"]
+    stage, image = spec["initContainers"]
+    (collect,) = spec["containers"]
+
+    assert not any("secretKeyRef" in json.dumps(variable) for variable in image["env"])
+    assert any("secretKeyRef" in json.dumps(variable) for variable in stage["env"])
+    assert not any("secret" in volume for volume in spec["volumes"])
+    may_write = {mount["name"] for mount in image["volumeMounts"] if not mount.get("readOnly")}
+    assert may_write == {"model", "image-scratch"}
+    ours = [mount for each in (stage, collect) for mount in each["volumeMounts"] if not mount.get("readOnly")]
+    assert not may_write & {mount["name"] for mount in ours}, "what the image writes must not be code or cache of ours"
+    assert "command" not in image
+
+
+@TRAINS
+def test_only_the_image_holds_the_gpu_of_a_training(case: ClusterJob) -> None:
+    spec = training_job(case)["spec"]["template"]["spec"]
+
+    with_gpu = [each["name"] for each in containers_of(spec) if "nvidia.com/gpu" in each["resources"]["limits"]]
+    assert with_gpu == ["train"]
+    assert spec["nodeSelector"] == {"example.com/pool": "gpu"}
+    for each in of_kind(case.children(), "Deployment"):
+        assert "gpu" not in json.dumps(
+            [inner["resources"] for inner in containers_of(each["spec"]["template"]["spec"])]
+        )
+
+
+@TRAINS
+def test_a_training_is_one_try_and_waits_in_the_queue_as_a_whole(case: ClusterJob) -> None:
+    job = training_job(case)
+
+    assert job["spec"]["backoffLimit"] == 0
+    assert job["metadata"]["labels"]["kueue.x-k8s.io/queue-name"] == "team-a"
+    assert "kueue.x-k8s.io/queue-name" not in job["spec"]["template"]["metadata"]["labels"]
+
+
+@TRAINS
+def test_the_policy_holds_a_training_and_the_budget_does_not(case: ClusterJob) -> None:
+    labels = training_job(case)["spec"]["template"]["metadata"]["labels"]
+    (policy,) = of_kind(case.children(), "NetworkPolicy")
+    (budget,) = of_kind(case.children(), "PodDisruptionBudget")
+
+    assert policy["spec"]["podSelector"]["matchLabels"].items() <= labels.items()
+    (left_out,) = budget["spec"]["selector"]["matchExpressions"]
+    assert labels[left_out["key"]] in left_out["values"]
+    assert left_out["operator"] == "NotIn"
+
+
+def test_each_try_of_a_training_has_a_name_of_its_own() -> None:
+    job = in_bucket("d" * 63).build()
+    names = {training_name(job, round_number=n, attempt=a) for n in (1, 11) for a in (1, 11)}
+
+    assert len(names) == 4
+    assert all(DNS_LABEL.fullmatch(name) for name in names)
 
 
 # -- rules ------------------------------------------------------------------------------------------------------------

@@ -15,7 +15,14 @@ from cluster_jobs import CASES
 from labelplane_operator.builders import Child
 
 GOLDEN = Path(__file__).parent / "golden"
-REVIEWED = ("small", "small-with-a-crowd", "small-with-overrides", "small-with-rules", "distributed-while-it-scores")
+REVIEWED = (
+    "small",
+    "small-with-a-crowd",
+    "small-with-overrides",
+    "small-with-rules",
+    "small-while-an-image-trains",
+    "distributed-while-it-scores",
+)
 """The other cases differ from these in numbers and names that other tests tell."""
 
 

@@ -18,6 +18,20 @@ def overriding(**fields: object) -> JobBuilder:
 
 REFUSED = [
     pytest.param(
+        in_bucket().having("spec.model.image", "me/train:1"),
+        "spec.model.image: needs spec.storage.credentialsSecret: what a pod's own identity may reach, the image in "
+        "that pod may reach too",
+        id="an own training image in a pod that has keys of its own",
+    ),
+    pytest.param(
+        in_own_store()
+        .with_classes(*(f"{k:05}{'c' * 120}" for k in range(900)))
+        .having("spec.model.image", "me/train:1"),
+        "spec.task.classes: have more than 100,000 bytes, the most that a pod of spec.model.image is told: "
+        "give shorter names",
+        id="classes that do not fit a variable",
+    ),
+    pytest.param(
         in_bucket().with_dataset(uri="digits"),
         'spec.dataset.uri: "digits" is a folder of one machine, which no pod can reach: give s3://bucket/prefix',
         id="items in a folder",

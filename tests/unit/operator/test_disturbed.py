@@ -41,7 +41,7 @@ def _resume(world: PlannedWorld) -> None:
 
 
 def _break_the_spec(world: PlannedWorld) -> None:
-    world.change(JOB.having("spec.model.image", "me/train:1"))
+    world.change(JOB.with_output(formats=["Csv", "Coco"]))
     world.step()
 
 

@@ -61,7 +61,7 @@ def test_refused_job_goes_on_when_it_is_mended() -> None:
     mended = world()
     plan = mended.reach(Stage.TRAIN, 1)
     assert plan.start is not None
-    mended.change(JOB.having("spec.model.image", "me/train:1"))
+    mended.change(JOB.with_output(formats=["Csv", "Coco"]))
     assert mended.step().parts is None
     assert mended.condition(PROGRESSING)[:2] == ("False", "NotSupported")
     mended.change(JOB)

@@ -24,7 +24,7 @@ from labelplane_aggregation.sources import (
     WikipediaSpec,
     WordNetSpec,
 )
-from labelplane_api.conditions import find_condition
+from labelplane_api.conditions import ConditionType, find_condition
 from labelplane_api.sources import KnowledgeBaseSource, RuleSource
 from labelplane_api.status import Stage
 from labelplane_core.errors import InvalidInput
@@ -46,6 +46,7 @@ from labelplane_operator.vote_sources import knowledge_base_message, rule_messag
         ),
         ({"expression": "item.text == ''"}, RuleSpec("r", "1", ExpressionSpec("item.text == ''"))),
         ({"function": "a.b:c"}, RuleSpec("r", "1", FunctionSpec("a.b:c"))),
+        ({"regex": "a", "reviewShare": 0.2}, RuleSpec("r", "1", RegexSpec("a"), review_share=0.2)),
     ],
 )
 def test_a_rule_arrives_as_it_was_sent(fields: dict[str, Any], want: RuleSpec) -> None:
@@ -153,6 +154,40 @@ def test_every_vote_is_told_the_rules_as_they_are_now() -> None:
     assert len(messages) > 1
     assert all([rule.name for rule in each.rules] == ["r"] for each in messages)
     assert all(list(each.metadata_fields) == ["year"] for each in messages)
+
+
+def test_a_change_of_the_rules_is_a_condition_until_a_round_without_one() -> None:
+    world = PlannedWorld(make_job().having("spec.sources.rules", [RULE]).with_budget(votes=300).build())
+    world.results[Stage.VOTE] = lambda number: {"rule_change": "changed: r"} if number == 1 else {}
+
+    world.reach(Stage.VOTE, 1)
+    assert find_condition(world.job.status.conditions, ConditionType.RULES_CHANGED) is None
+    world.reach(Stage.SELECT, 1)
+    assert world.condition(ConditionType.RULES_CHANGED) == (
+        "True",
+        "RulesMeasured",
+        "round 1: changed: r. This counts from now on",
+    )
+    world.reach(Stage.SELECT, 2)
+    status, reason, _ = world.condition(ConditionType.RULES_CHANGED)
+    assert (status, reason) == ("False", "RulesUnchanged")
+    told = [event for event in world.events if event.reason in {"RulesMeasured", "RulesUnchanged"}]
+    assert [(event.reason, event.is_warning) for event in told] == [("RulesMeasured", False), ("RulesUnchanged", False)]
+
+
+def test_select_is_told_the_rounds_own_shares_of_rules_that_people_look_at() -> None:
+    world = PlannedWorld(make_job().having("spec.sources.rules", [RULE]).with_budget(votes=300).build())
+    world.results[Stage.VOTE] = lambda number: {"review_shares": "shares-1.json"} if number == 1 else {}
+    world.play()
+
+    told = {
+        request.message.round.number: request.message.review_shares_ref
+        for request in world.started
+        if request.stage is Stage.SELECT
+    }
+    assert len(told) > 2
+    assert told.pop(1) == "shares-1.json"
+    assert set(told.values()) == {""}
 
 
 def test_labels_of_rules_alone_are_enough_to_train_on() -> None:

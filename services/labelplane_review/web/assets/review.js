@@ -390,5 +390,6 @@ addEventListener("pagehide", () => {
 setInterval(() => {
   if (state.queue.length && Date.now() - state.touchedAt < IDLE_MS) refill({ renew: true });
 }, RENEW_MS);
+if (config.asks_name) openName(); // answers of several people under one name would count as one person's
 outbox.tell();
 if (outbox.size) outbox.kick(); else refill();

@@ -292,6 +292,7 @@ class Rule(_message.Message):
     EXPRESSION_FIELD_NUMBER: _builtins.int
     FUNCTION_FIELD_NUMBER: _builtins.int
     FILE_FIELD_NUMBER: _builtins.int
+    REVIEW_SHARE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """name is the annotator's name; of a file, whose rules have names of their own, it names the entry alone."""
     label: _builtins.str
@@ -306,6 +307,8 @@ class Rule(_message.Message):
     """expression is CEL over item: id, text, meta and the measured features."""
     function: _builtins.str
     """function is package.module:function, of a package that the service trusts."""
+    review_share: _builtins.float
+    """review_share is the share of the items that the rule votes on which people look at. 0 to 1; 0 with file."""
     @_builtins.property
     def keywords(self) -> Global___Keywords:
         """keywords are words that the text holds."""
@@ -331,10 +334,11 @@ class Rule(_message.Message):
         expression: _builtins.str = ...,
         function: _builtins.str = ...,
         file: Global___RuleFile | None = ...,
+        review_share: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "file", b"file", "function", b"function", "keywords", b"keywords", "metadata", b"metadata", "regex", b"regex"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "file", b"file", "function", b"function", "keywords", b"keywords", "label", b"label", "metadata", b"metadata", "name", b"name", "priority", b"priority", "regex", b"regex", "unless", b"unless"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "expression", b"expression", "file", b"file", "function", b"function", "keywords", b"keywords", "label", b"label", "metadata", b"metadata", "name", b"name", "priority", b"priority", "regex", b"regex", "review_share", b"review_share", "unless", b"unless"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_condition: _TypeAlias = _typing.Literal["regex", "keywords", "metadata", "expression", "function", "file"]  # noqa: Y015
     _WhichOneofArgType_condition: _TypeAlias = _typing.Literal["condition", b"condition"]  # noqa: Y015

@@ -114,6 +114,7 @@ class StartSelectRequest(_message.Message):
     DENSITY_WEIGHT_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     VOTES_REF_FIELD_NUMBER: _builtins.int
+    REVIEW_SHARES_REF_FIELD_NUMBER: _builtins.int
     index_ref: _builtins.str
     """index_ref is Prepare's result."""
     scores_ref: _builtins.str
@@ -138,6 +139,10 @@ class StartSelectRequest(_message.Message):
     """seed draws everything that is drawn."""
     votes_ref: _builtins.str
     """votes_ref is Vote's result: items that have votes are not asked again."""
+    review_shares_ref: _builtins.str
+    """review_shares_ref is Vote's result of that name: of which rules people look at a share of the items. They come
+    before the strategy's picks, those in conflict first, and take at most half of their place. Empty for none.
+    """
     @_builtins.property
     def invocation(self) -> _operation_pb2.Invocation:
         """invocation names the operation."""
@@ -167,10 +172,11 @@ class StartSelectRequest(_message.Message):
         density_weight: _builtins.float = ...,
         seed: _builtins.int = ...,
         votes_ref: _builtins.str = ...,
+        review_shares_ref: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "round", b"round", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "candidate_pool", b"candidate_pool", "check_share", b"check_share", "density_weight", b"density_weight", "gold_share", b"gold_share", "index_ref", b"index_ref", "invocation", b"invocation", "previous_selection_ref", b"previous_selection_ref", "round", b"round", "scores_ref", b"scores_ref", "seed", b"seed", "strategy", b"strategy", "task", b"task", "votes_ref", b"votes_ref"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch_size", b"batch_size", "candidate_pool", b"candidate_pool", "check_share", b"check_share", "density_weight", b"density_weight", "gold_share", b"gold_share", "index_ref", b"index_ref", "invocation", b"invocation", "previous_selection_ref", b"previous_selection_ref", "review_shares_ref", b"review_shares_ref", "round", b"round", "scores_ref", b"scores_ref", "seed", b"seed", "strategy", b"strategy", "task", b"task", "votes_ref", b"votes_ref"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

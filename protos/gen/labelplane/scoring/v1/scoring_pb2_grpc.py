@@ -62,7 +62,8 @@ class ScoringServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartSelect(self, request, context):
-        """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, candidates.
+        """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, rule,
+        candidates.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

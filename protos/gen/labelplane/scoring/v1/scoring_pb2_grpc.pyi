@@ -40,7 +40,9 @@ class ScoringServiceStub:
     agreement and kappa (against the previous scores, when given), mean_entropy, items_per_second.
     """
     StartSelect: _grpc.UnaryUnaryMultiCallable[_scoring_pb2.StartSelectRequest, _scoring_pb2.StartSelectResponse]
-    """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, candidates."""
+    """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, rule,
+    candidates.
+    """
 
 @_typing.type_check_only
 class ScoringServiceAsyncStub(ScoringServiceStub):
@@ -54,7 +56,9 @@ class ScoringServiceAsyncStub(ScoringServiceStub):
     agreement and kappa (against the previous scores, when given), mean_entropy, items_per_second.
     """
     StartSelect: _aio.UnaryUnaryMultiCallable[_scoring_pb2.StartSelectRequest, _scoring_pb2.StartSelectResponse]  # type: ignore[assignment]
-    """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, candidates."""
+    """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, rule,
+    candidates.
+    """
 
 class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
     """ScoringService runs the standing model over the items and chooses those that people should see next. References are
@@ -77,6 +81,8 @@ class ScoringServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _scoring_pb2.StartSelectRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_scoring_pb2.StartSelectResponse, _abc.Awaitable[_scoring_pb2.StartSelectResponse]]:
-        """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, candidates."""
+        """StartSelect chooses the items to review. Results: selection. Figures: selected, gold, check, rule,
+        candidates.
+        """
 
 def add_ScoringServiceServicer_to_server(servicer: ScoringServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
