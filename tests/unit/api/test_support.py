@@ -139,6 +139,13 @@ def test_a_config_map_of_rules_is_built_on_clusters() -> None:
     assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build(), has_front=False) == ()
 
 
+def test_the_review_page_is_built_on_a_cluster_that_serves_it() -> None:
+    job = JOB.having("spec.sources.humans", {"inbox": {}}).build()
+
+    assert unsupported_on_clusters(job, has_front=True) == ()
+    assert unsupported_on_clusters(job, has_front=False) == ("spec.sources.humans.inbox",)
+
+
 def test_every_row_of_the_table_is_tried() -> None:
     tried = [str(row.values[1]) for row in NOT_BUILT]
 
@@ -166,7 +173,7 @@ def test_all_refused_fields_are_told_together() -> None:
 def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
     job = JOB.having("spec.model.image", "me/train:1").build()
 
-    assert unsupported_on_clusters(job) == ()
+    assert unsupported_on_clusters(job, has_front=False) == ()
     assert unsupported(job) == ("spec.model.image",)
 
 
