@@ -1,16 +1,18 @@
 """The calls that pages make: check, call, answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
+import grpc
 from aiohttp import web
 
 from labelplane_review.desk_client import Counts, LeasedTask, Shown
 from labelplane_review.web.bodies import CommentBody, LeaseBody, SkipBody, VotesBody, read_body
 from labelplane_review.web.front import Front
 from labelplane_review.web.jobs import JobAtHand
-from labelplane_review.web.progress import job_state, newest_posteriors, person_view, stage_words
+from labelplane_review.web.progress import job_state, newest_posteriors, person_view, stage_words, told_counts
 from labelplane_review.web.refusals import Refused
 from labelplane_review.web.rights import Deed, part_of
 
@@ -50,34 +52,43 @@ class Calls:
         at_hand, person, body = *await self._at_desk(request), await read_body(request, LeaseBody)
         seconds = _lease_seconds(at_hand)
         part = part_of(person, at_hand.job.spec.review)
-        out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding, part=part)
+        try:
+            out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding, part=part)
+        except grpc.aio.AioRpcError as error:
+            if not _has_left(at_hand, error):
+                raise
+            nothing = {"tasks": [], "renewed": {}, "lost": body.holding, "waiting_for_others": 0}
+            return web.json_response(nothing | _standing(at_hand, told_counts(at_hand.job)))
         fields = {
             "tasks": [_task(request, each) for each in out.tasks],
             "renewed": out.renewed,
             "lost": out.lost,
             "waiting_for_others": out.waiting_for_others,
         }
-        return web.json_response(fields | await _standing(at_hand, person))
+        return web.json_response(fields | await _standing_now(at_hand, person))
 
     async def votes(self, request: web.Request) -> web.Response:
         """Take votes in; they are durable when this answers."""
         at_hand, person, body = *await self._at_desk(request), await read_body(request, VotesBody)
         now = self._now()
-        taken = await at_hand.desk.submit(person, [each.answered(now=now) for each in body.votes])
+        with _ending(at_hand):
+            taken = await at_hand.desk.submit(person, [each.answered(now=now) for each in body.votes])
         aside = [{"id": each.vote_id, "reason": each.reason, "message": each.message} for each in taken.set_aside]
         fields = {"accepted": taken.accepted, "duplicates": taken.duplicates, "set_aside": aside}
-        return web.json_response(fields | await _standing(at_hand, person))
+        return web.json_response(fields | await _standing_now(at_hand, person))
 
     async def skip(self, request: web.Request) -> web.Response:
         """Take a task back."""
         at_hand, person, body = *await self._at_desk(request), await read_body(request, SkipBody)
-        await at_hand.desk.skip(person, body.lease, reason=body.reason, is_undone=body.undo)
-        return web.json_response(await _standing(at_hand, person))
+        with _ending(at_hand):
+            await at_hand.desk.skip(person, body.lease, reason=body.reason, is_undone=body.undo)
+        return web.json_response(await _standing_now(at_hand, person))
 
     async def comment(self, request: web.Request) -> web.Response:
         """Keep a remark."""
         at_hand, person, body = *await self._at_desk(request), await read_body(request, CommentBody)
-        await at_hand.desk.comment(person, comment_id=body.id, item_id=body.item, text=body.text)
+        with _ending(at_hand):
+            await at_hand.desk.comment(person, comment_id=body.id, item_id=body.item, text=body.text)
         return web.json_response({})
 
     async def comments(self, request: web.Request) -> web.Response:
@@ -150,9 +161,29 @@ def _lease_seconds(at_hand: JobAtHand) -> int:
     return humans.inbox.lease_seconds if humans is not None and humans.inbox is not None else 0
 
 
-async def _standing(at_hand: JobAtHand, person: str) -> dict[str, Any]:
+def _has_left(at_hand: JobAtHand, error: grpc.aio.AioRpcError) -> bool:
+    """Whether an inbox is away for good: the pods of a job that has ended are gone."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and job_state(at_hand.job) != "running"
+
+
+@contextmanager
+def _ending(at_hand: JobAtHand) -> Iterator[None]:
+    """Refuse what comes when the inbox is away for good, so that nobody sends it again and again."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if _has_left(at_hand, error):
+            words = "the job has ended: nothing that comes now would reach its labels"
+            raise Refused(409, "JobIsOver", words) from error
+        raise
+
+
+async def _standing_now(at_hand: JobAtHand, person: str) -> dict[str, Any]:
     """Return where job and person stand, which every answer tells."""
-    counts: Counts = await at_hand.desk.counts(person)
+    return _standing(at_hand, await at_hand.desk.counts(person))
+
+
+def _standing(at_hand: JobAtHand, counts: Counts) -> dict[str, Any]:
     shows_agreement = at_hand.job.spec.review.show_agreement
     return {
         "standing": {

@@ -2,14 +2,18 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import grpc
 from aiohttp import web
 
+from labelplane_review.desk_client import Counts, PersonCounts
 from labelplane_review.web.front import Front
-from labelplane_review.web.progress import job_view, listed_view
+from labelplane_review.web.progress import job_view, listed_view, told_counts
 from labelplane_review.web.refusals import Refused
 
 __all__ = ["Events"]
@@ -19,6 +23,14 @@ _QUIET_SECONDS: Final = 10.0
 """A comment goes out after so long without news, so that either end notices that the other has gone."""
 
 _View = Callable[[web.Request], Awaitable[str]]
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What the inbox has told a stream last, None before it has."""
+
+    counts: Counts | None = None
+    people: Sequence[PersonCounts] = ()
 
 
 class Events:
@@ -39,7 +51,7 @@ class Events:
     async def of_job(self, request: web.Request) -> web.StreamResponse:
         """Send a job's view now and after every change, until the page goes or the front closes."""
         await self._front.job(request)
-        return await self._stream(request, self._job_view)
+        return await self._stream(request, partial(self._job_view, heard=_Heard()))
 
     async def of_all(self, request: web.Request) -> web.StreamResponse:
         """Send the list of the jobs that a person may see, now and after every change."""
@@ -67,13 +79,13 @@ class Events:
             quiet += _LOOK_SECONDS
             await self._pause()
 
-    async def _job_view(self, request: web.Request) -> str:
+    async def _job_view(self, request: web.Request, *, heard: _Heard) -> str:
         at_hand, _ = await self._front.job(request)
-        try:
-            counts, people = await at_hand.desk.counts(has_details=True), await at_hand.desk.people()
-        except grpc.aio.AioRpcError:
-            return ""  # away: the next look may find it
-        return json.dumps(job_view(at_hand.job, counts, people), ensure_ascii=False)
+        # It may be away, as while a cluster trains or when the job has ended: the status goes on without it.
+        with suppress(grpc.aio.AioRpcError):
+            heard.counts, heard.people = await at_hand.desk.counts(has_details=True), await at_hand.desk.people()
+        view = job_view(at_hand.job, heard.counts or told_counts(at_hand.job), heard.people)
+        return json.dumps(view, ensure_ascii=False)
 
     async def _list_view(self, request: web.Request) -> str:
         names = await self._front.names(await self._front.visitor(request))

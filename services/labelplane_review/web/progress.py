@@ -20,6 +20,7 @@ __all__ = [
     "person_view",
     "stage_words",
     "standing_message",
+    "told_counts",
 ]
 
 LEAST_GOLD: Final = 5
@@ -57,6 +58,19 @@ def stage_words(job: LabelingJob) -> str:
         return _STAGE_WORDS[status.operation.stage]
     is_waiting = is_true(status.conditions, ConditionType.WAITING_FOR_ANNOTATIONS)
     return "Waiting for people" if is_waiting else "Starting"
+
+
+def told_counts(job: LabelingJob) -> Counts:
+    """Return the people's side as far as the status tells it, for a job whose services are not there to be asked."""
+    progress = job.status.progress
+    return Counts(
+        tasks=0,
+        tasks_open=0,
+        votes=progress.votes,
+        votes_missing=progress.votes_wanted,
+        votes_set_aside=0,
+        person=None,
+    )
 
 
 def listed_view(name: str, job: LabelingJob) -> dict[str, Any]:

@@ -1,10 +1,12 @@
 """People label a job of a cluster on its page: real API server, rights, services and two fronts, one of them killed."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from api_server import ApiServer
 from front_process import (
@@ -50,6 +52,7 @@ class Desk:
     fronts: tuple[FrontProcess, FrontProcess]
     ann: Visitor
     importer: Visitor
+    node: HollowNode
 
     @property
     def job(self) -> str:
@@ -109,7 +112,7 @@ def desk(
     ):
         first.await_ready()
         second.await_ready()
-        yield Desk(crd_server, namespace, (first, second), ann, importer)
+        yield Desk(crd_server, namespace, (first, second), ann, importer, node)
 
 
 def test_people_label_a_job_to_its_end_and_a_killed_front_loses_nothing(desk: Desk) -> None:
@@ -148,6 +151,21 @@ def test_people_label_a_job_to_its_end_and_a_killed_front_loses_nothing(desk: De
     done = wait_for(desk.server, desk.namespace, "points", is_true("Complete"), seconds=150)
     assert done["status"]["progress"]["votes"] == VOTES
     assert log["end"] is True
+    _says_that_it_is_over(desk)
+
+
+def _says_that_it_is_over(desk: Desk) -> None:
+    """Check what people hear of a job whose pod is gone."""
+    front, job = desk.fronts[0], desk.job
+    wait_for(desk.server, desk.namespace, "points", lambda _: not desk.node.running(), seconds=60)
+
+    told = desk.ann.post(front, f"/api/jobs/{job}/lease", {"count": 1, "holding": ["one"]})
+    assert (told.json()["standing"]["state"], told.json()["lost"]) == ("complete", ["one"])
+    late = desk.ann.post(front, f"/api/jobs/{job}/votes", {"votes": [{"id": "late", "item": "point-0001"}]})
+    assert (late.status_code, late.json()["error"]["reason"]) == (409, "JobIsOver")
+    with httpx.stream("GET", f"{front.url}/api/jobs/{job}/events", headers=desk.ann.headers, timeout=60) as events:
+        line = next(each for each in events.iter_lines() if each.startswith("data: "))
+    assert json.loads(line.removeprefix("data: "))["votes"] == VOTES
 
 
 def _push_the_last(desk: Desk) -> None:
