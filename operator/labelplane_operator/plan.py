@@ -27,7 +27,7 @@ from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
-from labelplane_operator.policies.worker_count import wanted_workers
+from labelplane_operator.policies.worker_count import WorkerCount, decide_workers
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id, training_run
 from labelplane_operator.training_run import TrainingRun
 
@@ -68,7 +68,7 @@ class Plan:
         training: the try of a training image whose Job should stand, before Train is started and while it runs.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
-        workers: the scoring workers that should be up while that part is; None leaves their number as it is.
+        workers: how many scoring workers should be up while that part is, and why; None leaves their number as it is.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
         finalizer: whether the finalizer of the results should stand; None leaves it as it is.
@@ -81,7 +81,7 @@ class Plan:
     start: StageRequest | None = None
     training: TrainingRun | None = None
     parts: frozenset[Part] | None = None
-    workers: int | None = None
+    workers: WorkerCount | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
     finalizer: bool | None = None
@@ -105,7 +105,7 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
         plan,
         status=status,
         parts=wanted_parts(status, trains_outside=trains_outside),
-        workers=wanted_workers(job.spec.scaling, observed.queue),
+        workers=decide_workers(job, status, observed, now=now),
         events=_changes(job.status, status),
     )
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
@@ -173,7 +173,7 @@ def _refusal(
     """Return the status of a job that cannot run here, None when it can."""
     if unbuilt := _unbuilt(job, installation):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
-    wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
+    wrong = (*_cluster_refusals(job, installation), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)
@@ -183,6 +183,10 @@ def _unbuilt(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
     if not installation.is_cluster:
         return unsupported(job)
     return unsupported_on_clusters(job, has_front=bool(installation.review_address))
+
+
+def _cluster_refusals(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
+    return refusals(job, has_keda=installation.has_keda) if installation.is_cluster else ()
 
 
 # -- the object on a cluster ------------------------------------------------------------------------------------------

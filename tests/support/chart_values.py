@@ -16,7 +16,12 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "podDisruptionBudget": {"enabled": False},
     },
     "one replica": {"replicas": 1},
+    "with KEDA": {"keda": {"enabled": True}},
     "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
+    "an object store of its own": {"objectStore": {"bundled": {"enabled": True}}},
+    "an object store of its own that stays": {
+        "objectStore": {"bundled": {"enabled": True, "storage": "10Gi", "existingSecret": "store"}}
+    },
     "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
@@ -72,7 +77,9 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         ],
         "priorityClassName": "system-cluster-critical",
         "serviceAccount": {"name": "labeller", "annotations": {"cloud.example.com/role": "labeller"}},
+        "keda": {"enabled": True},
         "networkPolicy": {
+            "scalerFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}],
             "apiServerPorts": [6443],
             "apiServerCIDRs": ["10.0.0.1/32"],
             "metricsFrom": [
