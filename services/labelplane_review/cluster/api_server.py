@@ -26,7 +26,8 @@ def open_tls(ca_file: Path) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=str(ca_file))
     except (OSError, ssl.SSLError) as error:
-        raise InvalidInput(f"{PREFIX}API_CA_FILE {ca_file}: {error}") from error
+        words = f"{error.strerror or error}: name the file with the API server's certificates"
+        raise InvalidInput(f"{PREFIX}API_CA_FILE {ca_file}: {words}") from error
 
 
 class ApiServer:
