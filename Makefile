@@ -36,7 +36,7 @@ TOOLS := .tools
 export PATH := $(CURDIR)/$(TOOLS):$(PATH)
 
 # The modules that compute and decide without touching the world; their coverage is a gate. Of the operator all counts
-# but process, probes and __main__: wiring, ports and signals, which tests/integration/operator runs as a process.
+# but process, probes, queue_depths and __main__: wiring, ports and signals, which tests/integration runs for real.
 PURE_OPERATOR := builders policies plan status history requests observed parts vote_sources cache child_views election \
 	job_events job_identity kinds metrics settings tokens workqueue act observe reconciler workers sweeps handlers kopf_settings \
 	event_recorder kube job_services service_calls service_channels

@@ -8,6 +8,7 @@ from rich.live import Live
 
 from labelplane_api.conditions import ConditionStatus, ConditionType, Reason, find_condition
 from labelplane_api.job import LabelingJob
+from labelplane_api.sources import Connector
 from labelplane_api.support import unread_on_one_machine
 from labelplane_cli.display import Activity, RunView, finished_rounds, live_frame, round_line, view_of
 from labelplane_cli.terminal import is_live, printable
@@ -63,6 +64,7 @@ class RunWatcher:
         for each in finished_rounds(job):
             self._once(("round", each.round), round_line(job, each))
         self._tell_waiting(job)
+        self._tell_where(job)
         self._tell_late(job)
 
     def _begin(self, job: LabelingJob) -> None:
@@ -89,6 +91,16 @@ class RunWatcher:
         if self._live is None and self._view.activity.name == "Waiting for people" and self._view.activity.total:
             wanted = job.status.progress.votes_wanted
             self._once(("waiting", self._view.round), f"  waiting for {wanted:,} votes of people")
+
+    def _tell_where(self, job: LabelingJob) -> None:
+        """Say where people answer, and what keeps the connector from working, when it says so itself."""
+        humans = job.spec.sources.humans
+        waiting = find_condition(job.status.conditions, ConditionType.WAITING_FOR_ANNOTATIONS)
+        if humans is None or humans.connector is not Connector.LABEL_STUDIO or waiting is None:
+            return
+        where = waiting.message.partition(": ")[2]
+        if waiting.status is ConditionStatus.TRUE and where:
+            self._once(("where", where), f"  {where}")
 
     def _tell_late(self, job: LabelingJob) -> None:
         """Say once a round that it goes on without votes that did not come in time."""

@@ -258,6 +258,8 @@ def _who(job: LabelingJob) -> str:
         return "the simulated crowd, which answers by itself"
     if humans.connector is Connector.FILES and humans.files is not None:
         return f"people, whose files of votes it looks for at {humans.files.uri}"
+    if humans.label_studio is not None:
+        return f"people at Label Studio, {humans.label_studio.url}"
     return f"people, by {humans.connector}"
 
 

@@ -129,12 +129,42 @@ class FilesConnector(ApiModel):
     )
 
 
+class ImageDelivery(StrEnum):
+    """How annotators' browsers get images."""
+
+    PRESIGNED = "Presigned"
+    INLINE = "Inline"
+
+
 class LabelStudioConnector(ApiModel):
     """Tasks to and annotations from a Label Studio server."""
 
     url: Endpoint = option("url is the server's address, as in https://host:8080.", change=Change.AT_ONCE)
     token_secret: ObjectName = option(
-        "tokenSecret names the Secret whose key token holds an access token of the server.", change=Change.AT_ONCE
+        "tokenSecret names the Secret whose key token holds an access token of the server, legacy or personal.",
+        change=Change.AT_ONCE,
+    )
+    project: Int | None = option(
+        "project is the number of a project that is there already; its annotations count from the start, and open "
+        "items that it has no task of are added to it.",
+        None,
+        otherwise="the job makes a project of its own",
+        ge=1,
+        le=2_147_483_647,
+        change=Change.AT_ONCE,
+    )
+    images: ImageDelivery | None = option(
+        "images is Presigned (addresses in the bucket, which annotators' browsers must reach; they work for a week and "
+        "are renewed) or Inline (each image stands in its task, at most 256 KiB; larger ones are made smaller).",
+        None,
+        otherwise="Presigned where dataset.uri is a bucket, Inline where it is a folder",
+        change=Change.AT_ONCE,
+    )
+    ca_bundle_config_map: ObjectName | None = option(
+        "caBundleConfigMap names the ConfigMap whose key ca.crt holds certificates to trust the server by.",
+        None,
+        otherwise="the system's certificates",
+        change=Change.AT_ONCE,
     )
     poll_seconds: Int = option(
         "pollSeconds is the time between two looks for changed annotations, in seconds.",

@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from labelplane_api.aggregation import AggregationMethod
 from labelplane_api.errors import NotSupportedError
 from labelplane_api.job import LabelingJob
 from labelplane_api.output import ExportFormat
@@ -47,29 +46,15 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.dataset.uri", _in_another_cloud),
     Unbuilt("spec.storage.uri", _in_another_cloud),
     Unbuilt("spec.sources.humans.files.uri", _in_another_cloud),
-    Unbuilt("spec.sources.humans.labelStudio"),
     Unbuilt("spec.sources.knowledgeBases.gazetteer.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),
     Unbuilt("spec.sources.models"),
-    Unbuilt(
-        "spec.aggregation.method",
-        _other_than(
-            AggregationMethod.AUTO,
-            AggregationMethod.MAJORITY_VOTE,
-            AggregationMethod.DAWID_SKENE,
-            AggregationMethod.ONE_COIN,
-            AggregationMethod.GLAD,
-            AggregationMethod.MACE,
-            AggregationMethod.VARIATIONAL_BAYES,
-            AggregationMethod.LABEL_MODEL,
-        ),
-    ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
-    Unbuilt("spec.scaling"),
+    Unbuilt("spec.scaling.scaleDownDelaySeconds"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.podOverrides.triton"),
 )
@@ -77,6 +62,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
 
 _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.scheduling"),
+    Unbuilt("spec.scaling"),
     Unbuilt("spec.podOverrides"),
     Unbuilt("spec.output.deletionPolicy"),
 )

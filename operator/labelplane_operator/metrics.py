@@ -4,11 +4,14 @@ Figures of jobs are read from their statuses when they are asked for, so a job t
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
+
+from labelplane_operator.policies.scaling import QueueDepth
 
 __all__ = ["JobCollector", "OperatorMetrics"]
 
@@ -47,6 +50,12 @@ class OperatorMetrics:
             ("stage", "outcome"),
             registry=registry,
         )
+        self._queue_depth = Gauge(
+            "labelplane_job_queue_depth",
+            "Shards on the queue of a job's scoring workers, by state: ready or leased.",
+            ("namespace", "job", "state"),
+            registry=registry,
+        )
         self.queue_length = Gauge("labelplane_operator_queue_length", "Jobs that wait for a worker.", registry=registry)
         self.is_leader = Gauge("labelplane_operator_is_leader", "1 while this pod acts, else 0.", registry=registry)
 
@@ -62,10 +71,22 @@ class OperatorMetrics:
         """Count a request to the API server."""
         self._api_requests.labels(verb, kind, str(code)).inc()
 
+    def queue_seen(self, namespace: str, job: str, depth: QueueDepth | None) -> None:
+        """Note what is on the queue of a job; None where nobody scores, or it is not known."""
+        if depth is None:
+            for state in _QUEUE_STATES:
+                with suppress(KeyError):
+                    self._queue_depth.remove(namespace, job, state)
+            return
+        for state, shards in zip(_QUEUE_STATES, (depth.ready, depth.leased), strict=True):
+            self._queue_depth.labels(namespace, job, state).set(shards)
+
     def operation_ended(self, stage: str, *, outcome: str) -> None:
         """Count an operation that ended."""
         self._operations.labels(stage, outcome).inc()
 
+
+_QUEUE_STATES = ("ready", "leased")
 
 _FIGURES: tuple[tuple[str, str, str, str], ...] = (
     ("labelplane_job_items", "Items of the data set.", "progress", "items"),

@@ -15,7 +15,7 @@ from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
-from labelplane_operator.observed import Observed, OperationError, OperationState, Problem, TrainingState
+from labelplane_operator.observed import InboxView, Observed, OperationError, OperationState, Problem, TrainingState
 from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
@@ -26,7 +26,7 @@ from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
-from labelplane_operator.policies.worker_count import wanted_workers
+from labelplane_operator.policies.worker_count import WorkerCount, decide_workers
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id, training_run
 from labelplane_operator.training_run import TrainingRun
 
@@ -67,7 +67,7 @@ class Plan:
         training: the try of a training image whose Job should stand, before Train is started and while it runs.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
-        workers: the scoring workers that should be up while that part is; None leaves their number as it is.
+        workers: how many scoring workers should be up while that part is, and why; None leaves their number as it is.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
         finalizer: whether the finalizer of the results should stand; None leaves it as it is.
@@ -80,7 +80,7 @@ class Plan:
     start: StageRequest | None = None
     training: TrainingRun | None = None
     parts: frozenset[Part] | None = None
-    workers: int | None = None
+    workers: WorkerCount | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
     finalizer: bool | None = None
@@ -104,7 +104,7 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
         plan,
         status=status,
         parts=wanted_parts(status, trains_outside=trains_outside),
-        workers=wanted_workers(job.spec.scaling, observed.queue),
+        workers=decide_workers(job, status, observed, now=now),
         events=_changes(job.status, status),
     )
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
@@ -172,10 +172,14 @@ def _refusal(
     """Return the status of a job that cannot run here, None when it can."""
     if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
-    wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
+    wrong = (*_cluster_refusals(job, installation), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)
+
+
+def _cluster_refusals(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
+    return refusals(job, has_keda=installation.has_keda) if installation.is_cluster else ()
 
 
 # -- the object on a cluster ------------------------------------------------------------------------------------------
@@ -374,7 +378,9 @@ def _wait(
     installation: Installation,
     now: datetime,
 ) -> Plan:
-    text = observed.unavailable or _asking(job, step, review_address=installation.review_address)
+    inbox = observed.inbox or InboxView()
+    address = inbox.connector_address or installation.review_address
+    text = observed.unavailable or _asking(job, step, address=address, problem=inbox.connector_problem)
     kind = ConditionType.WAITING_FOR_ANNOTATIONS
     status = folds.with_condition(job, status, kind, ConditionStatus.TRUE, Reason.VOTES_MISSING, text, now=now)
     current = current_round(status)
@@ -388,11 +394,12 @@ def _wait(
     return Plan(status, requeue_after_seconds=_sooner(soon, left))
 
 
-def _asking(job: LabelingJob, step: Wait, *, review_address: str) -> str:
-    """Say how many votes are missing, where they are given, and what happens when they do not come."""
+def _asking(job: LabelingJob, step: Wait, *, address: str, problem: str) -> str:
+    """Say how many votes are missing, where they are given, what keeps them away, and what happens without them."""
     if step.missing is None:
         return "counting votes"
-    where = f": vote at {review_address}" if review_address else ""
+    where = f": vote at {address}" if address else ""
+    where += f"; {problem}" if problem else ""
     if step.until is None:
         return f"{step.missing:,} votes are missing{where}"
     end = f"; at {step.until:%Y-%m-%d %H:%M:%S} UTC review.onDeadline is {job.spec.review.on_deadline}"

@@ -7,6 +7,7 @@ import asyncio
 import json
 import logging
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +18,7 @@ import nats.errors
 from labelplane_operator.errors import QueueAway
 from labelplane_operator.policies.scaling import QueueDepth
 
-__all__ = ["NatsDepths", "QueueServers", "queue_subject"]
+__all__ = ["NatsDepths", "QueueServers"]
 
 _log = logging.getLogger(__name__)
 
@@ -59,11 +60,6 @@ class QueueServers:
         return {**words, "tls": context}
 
 
-def queue_subject(namespace: str, uid: str, stage: str) -> str:
-    """Return the subject below which the shards of a job's stage are, by which a queue is named."""
-    return f"labelplane.{namespace}.{uid}.{stage}"
-
-
 class NatsDepths:
     """Reads depths over one connection, which is made when it is first needed and again when it is lost."""
 
@@ -74,7 +70,7 @@ class NatsDepths:
         self._trouble = ""
 
     async def depth(self, subject: str) -> QueueDepth:
-        """Return the depth of a queue, as `queue_subject` names it; one that is not there is empty.
+        """Return the depth of a queue, as `policies.keda.queue_subject` names it; one that is not there is empty.
 
         Raises:
             QueueAway: NATS cannot be asked.
@@ -93,11 +89,13 @@ class NatsDepths:
         """Leave NATS."""
         connecting, client = self._connecting, self._client
         self._connecting = self._client = None
-        if connecting is not None:
+        while connecting is not None and not connecting.done():
+            # Again until it ends: before Python 3.12 a wait that is over in the same moment swallows the word.
             connecting.cancel()
-            await asyncio.wait({connecting})
+            await asyncio.wait({connecting}, timeout=_LOOK_SECONDS)
         if client is not None and not client.is_closed:
-            await client.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.close(), _ANSWER_SECONDS)
 
     async def _ask(self, subject: str) -> dict[str, Any]:
         client = await self._connected()
@@ -105,6 +103,7 @@ class NatsDepths:
             answer = await client.request(subject, timeout=_ANSWER_SECONDS)
         except (nats.errors.Error, OSError) as error:
             raise self._away(type(error).__name__) from error
+        self._trouble = ""
         result: dict[str, Any] = json.loads(answer.data)
         return result
 
@@ -115,7 +114,9 @@ class NatsDepths:
         deadline = asyncio.get_running_loop().time() + _ANSWER_SECONDS
         while not self._client.is_connected:
             if asyncio.get_running_loop().time() >= deadline:
-                raise self._away("it takes no connection")
+                away = self._away("it takes no connection")
+                await self.close()  # the next call reads the credentials anew
+                raise away
             await asyncio.sleep(_LOOK_SECONDS)
         return self._client
 
@@ -138,7 +139,9 @@ class NatsDepths:
         self._connecting = asyncio.create_task(connecting, name="connect to the queue")
 
     async def _note(self, error: Exception) -> None:
-        self._trouble = str(error) or type(error).__name__
+        # A server that refuses hangs up, and not every try hears why.
+        if "violation" not in self._trouble.lower():
+            self._trouble = str(error) or type(error).__name__
 
     def _away(self, why: str) -> QueueAway:
         return QueueAway(f"NATS at {self._servers.servers} does not answer: {self._trouble or why}")

@@ -36,12 +36,14 @@ class Installation:
         leader_epoch: the epoch of its leader.
         is_cluster: whether the job's services are pods.
         review_address: where people go to vote; empty when there is no one place.
+        has_keda: whether jobs may be scaled by KEDA.
     """
 
     id: str
     leader_epoch: int
     is_cluster: bool = False
     review_address: str = ""
+    has_keda: bool = False
 
 
 @dataclass(frozen=True, slots=True)

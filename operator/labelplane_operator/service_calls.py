@@ -126,6 +126,8 @@ class ServiceCalls:
             votes_pending=counts.votes_pending,
             votes_missing=counts.votes_missing,
             votes_set_aside=counts.votes_set_aside,
+            connector_address=counts.connector_address,
+            connector_problem=counts.connector_problem,
         )
 
 

@@ -116,6 +116,8 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
         self._inbox = inbox
         self._desk = desk
         self._clock = clock
+        self._connector = ("", "")
+        """Where people answer, and what keeps the connector from working, as it has said last."""
 
     async def ListTasks(self, request: inbox_pb.ListTasksRequest, context: "Context") -> inbox_pb.ListTasksResponse:  # noqa: N802
         """Return a page of open tasks."""
@@ -141,10 +143,21 @@ class ReviewInboxServicer(inbox_grpc.ReviewInboxServiceServicer):
         """Return the counts."""
         person = person_to_proto(await self._desk.person(request.annotator)) if request.annotator else None
         progress = await self._inbox.progress()
-        if not request.details:
-            return progress_to_proto(progress, person)
-        conflicts, origin = await self._desk.adjudication.waiting(), await self._desk.showing.origin()
-        return progress_to_proto(progress, person, conflicts=conflicts, content_origin=origin)
+        if request.details:
+            conflicts, origin = await self._desk.adjudication.waiting(), await self._desk.showing.origin()
+            response = progress_to_proto(progress, person, conflicts=conflicts, content_origin=origin)
+        else:
+            response = progress_to_proto(progress, person)
+        response.connector_address, response.connector_problem = self._connector
+        return response
+
+    async def ReportConnector(  # noqa: N802 - the RPC's name
+        self, request: inbox_pb.ReportConnectorRequest, context: "Context"
+    ) -> inbox_pb.ReportConnectorResponse:
+        """Keep how the connector fares, for who asks next."""
+        address = checked_text(request.address, name="address", least=0, most=2048)
+        self._connector = address, checked_text(request.problem, name="problem", least=0, most=1024)
+        return inbox_pb.ReportConnectorResponse()
 
     async def LeaseTask(self, request: inbox_pb.LeaseTaskRequest, context: "Context") -> inbox_pb.LeaseTaskResponse:  # noqa: N802
         """Hand tasks out."""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from labelplane_report.html import render_html as render_html
     from labelplane_report.items import hardest_item_ids as hardest_item_ids
     from labelplane_report.items import item_preview as item_preview
+    from labelplane_report.label_studio import write_label_studio as write_label_studio
     from labelplane_report.measures import RoundTables as RoundTables
     from labelplane_report.panels import STANDARD_PANELS as STANDARD_PANELS
     from labelplane_report.panels import Section as Section
@@ -46,6 +47,7 @@ _HOMES = {
     "hardest_item_ids": "items",
     "item_preview": "items",
     "render_html": "html",
+    "write_label_studio": "label_studio",
 }
 
 __all__ = [
@@ -69,6 +71,7 @@ __all__ = [
     "hardest_item_ids",
     "item_preview",
     "render_html",
+    "write_label_studio",
 ]
 
 

@@ -11,12 +11,14 @@ from typing import Protocol
 
 import grpc
 
-from labelplane_core.errors import LabelplaneError
+from labelplane_core.errors import InvalidInput, LabelplaneError
 from labelplane_core.leaving import leave
 from labelplane_core.rpc import open_channel
+from labelplane_core.settings import PREFIX
 from labelplane_core.storage import open_store
 from labelplane_review.files import FilesConnector, PollTimes
 from labelplane_review.inbox_client import InboxClient
+from labelplane_review.label_studio import ImageWay, LabelStudioParts, ProjectWish, data_signer, label_studio_connector
 from labelplane_review.settings import ConnectorKind, ConnectorSettings
 from labelplane_review.simulated import SimulatedConnector, SimulatedCrowd
 from labelplane_review.truth_table import read_truth_table
@@ -34,6 +36,7 @@ def main(environment: Mapping[str, str]) -> int:
         logging.basicConfig(
             level=settings.log_level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
         )
+        logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of every call
         asyncio.run(_run(settings, token=token))
     except LabelplaneError as error:
         sys.stderr.write(f"labelplane review: {error}\n")
@@ -50,8 +53,11 @@ async def _run(settings: ConnectorSettings, *, token: str) -> None:
         asyncio.get_running_loop().add_signal_handler(each, stop.set)
     channel = open_channel(settings.inbox_address, token=token)
     try:
-        connector = await _connector(settings, InboxClient(channel))
-        await _run_until(stop, connector)
+        if settings.connector is ConnectorKind.LABEL_STUDIO:
+            async with label_studio_connector(_label_studio(settings), channel) as connector:
+                await _run_until(stop, connector)
+        else:
+            await _run_until(stop, await _connector(settings, InboxClient(channel)))
     finally:
         await channel.close()
 
@@ -64,6 +70,29 @@ async def _run_until(stop: asyncio.Event, connector: _Connector) -> None:
         task.cancel()
     with suppress(asyncio.CancelledError):
         await work
+
+
+def _label_studio(settings: ConnectorSettings) -> LabelStudioParts:
+    for name in ("label_studio_url", "label_studio_token", "store_uri", "data_uri"):
+        if not getattr(settings, name):
+            raise InvalidInput(f"set {PREFIX}{name.upper()}: the connector to Label Studio needs it")
+    options = settings.store_options()
+    is_signed = settings.label_studio_images == ImageWay.PRESIGNED
+    return LabelStudioParts(
+        url=settings.label_studio_url,
+        token=settings.label_studio_token,
+        ca_certificates=settings.label_studio_certificates(),
+        store=open_store(settings.store_uri, options=options),
+        signer=data_signer(settings.data_uri, options, endpoint=settings.items_endpoint) if is_signed else None,
+        wish=ProjectWish(
+            title=settings.label_studio_title,
+            classes=settings.class_names(),
+            is_image=settings.label_studio_images != "",
+            votes_per_item=settings.votes_per_item,
+            number=settings.label_studio_project or None,
+        ),
+        poll_seconds=settings.poll_seconds,
+    )
 
 
 async def _connector(settings: ConnectorSettings, inbox: InboxClient) -> _Connector:

@@ -13,6 +13,8 @@ __all__ = ["InboxClient", "NewVote", "OpenTask", "Rejected", "task_from_proto", 
 CALL_SECONDS = 30.0
 PAGE = 500
 VOTES_A_CALL = 5_000
+_MAX_ADDRESS = 2048
+_MAX_PROBLEM = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,10 @@ class OpenTask:
 
 @dataclass(frozen=True, slots=True)
 class NewVote:
-    """A vote to send; `time` is when the annotator answered, None when not known; `origin` its file and line."""
+    """A vote to send; `time` is when the annotator answered, None when not known; `origin` its file and line.
+
+    `retracted` says that it takes back the vote that it supersedes.
+    """
 
     vote_id: str
     item_id: str
@@ -81,6 +86,11 @@ class InboxClient:
             answer = await self._stub.SubmitVotes(request, timeout=CALL_SECONDS)
             rejected += [Rejected(each.vote_id, each.reason, each.message) for each in answer.set_aside]
         return rejected
+
+    async def report(self, address: str, *, problem: str) -> None:
+        """Say where people answer and what keeps the connector from working; empty when nothing does."""
+        request = pb.ReportConnectorRequest(address=address[:_MAX_ADDRESS], problem=problem[:_MAX_PROBLEM])
+        await self._stub.ReportConnector(request, timeout=CALL_SECONDS)
 
 
 def task_from_proto(message: pb.ReviewTask) -> OpenTask:

@@ -2,6 +2,7 @@
 
 import json
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ class ConnectorKind(StrEnum):
 
     SIMULATED = "Simulated"
     FILES = "Files"
+    LABEL_STUDIO = "LabelStudio"
 
 
 class _Group(BaseModel):
@@ -37,18 +39,33 @@ class _Group(BaseModel):
 class ConnectorSettings(ProcessSettings):
     """Where the inbox is, and what a connector needs."""
 
-    connector: ConnectorKind = Field(description="Simulated or Files.")
+    connector: ConnectorKind = Field(description="Simulated, Files or LabelStudio.")
     inbox_address: str = Field(min_length=1, description="host:port or unix:/path of the aggregation service.")
     files_uri: str = Field(default="", description="Files: the folder of tasks and votes.")
-    poll_seconds: float = Field(default=30.0, gt=0, le=3600, description="Files: time between two looks.")
-    classes: str = Field(default="", description="Simulated: the task's classes as a JSON list.")
+    poll_seconds: float = Field(default=30.0, gt=0, le=3600, description="Files, LabelStudio: time between two looks.")
+    classes: str = Field(default="", description="Simulated, LabelStudio: the task's classes as a JSON list.")
     seed: int = Field(default=0, ge=0, description="Simulated: fixes every answer.")
-    votes_per_item: int = Field(default=3, ge=1, le=25, description="Simulated: annotators asked about an item.")
+    votes_per_item: int = Field(
+        default=3, ge=1, le=25, description="Simulated, LabelStudio: annotators asked about an item."
+    )
     annotators: str = Field(default="", description="Simulated: groups as a JSON list, as in the job.")
     truth_uri: str = Field(default="", description="Simulated: the folder of the table with the truth.")
     truth_table: str = Field(default="", description="Simulated: the CSV, JSONL or Parquet file in it.")
     truth_id_field: str = Field(default="id", description="Simulated: its column of item ids.")
     truth_field: str = Field(default="truth", description="Simulated: its column of classes.")
+    store_uri: str = Field(default="", description="LabelStudio: address of the job's output, where it remembers.")
+    data_uri: str = Field(default="", description="LabelStudio: address of the data set, whose images it signs.")
+    items_endpoint: str = Field(
+        default="", description="LabelStudio: the data set's bucket as browsers reach it; empty for the job's own way."
+    )
+    label_studio_url: str = Field(default="", description="LabelStudio: the server's address.")
+    label_studio_token: str = Field(default="", description="LabelStudio: an access token of it.", repr=False)
+    label_studio_ca_bundle: Path | None = Field(default=None, description="LabelStudio: PEM file to trust it by.")
+    label_studio_title: str = Field(default="labelplane", description="LabelStudio: the title of the job's project.")
+    label_studio_project: int = Field(default=0, ge=0, description="LabelStudio: a project that is there; 0 makes one.")
+    label_studio_images: str = Field(
+        default="", pattern="^(|Presigned|Inline)$", description="LabelStudio: how images are shown; empty for texts."
+    )
 
     def class_names(self) -> tuple[str, ...]:
         """Return the classes; `InvalidInput` when they are no JSON list of two or more."""
@@ -56,6 +73,14 @@ class ConnectorSettings(ProcessSettings):
         if len(set(names)) != len(names) or len(names) < 2:
             raise InvalidInput(f"{PREFIX}CLASSES: must be at least two different names")
         return names
+
+    def label_studio_certificates(self) -> str:
+        """Return the certificates to trust Label Studio by, empty for the system's; `InvalidInput` without the file."""
+        path = self.label_studio_ca_bundle
+        try:
+            return "" if path is None else path.read_text(encoding="ascii")
+        except (OSError, ValueError) as error:
+            raise InvalidInput(f"{PREFIX}LABEL_STUDIO_CA_BUNDLE {path}: cannot be read: {error}") from error
 
     def groups(self) -> list[AnnotatorGroup]:
         """Return the groups of the crowd; `InvalidInput` says which of them does not fit."""

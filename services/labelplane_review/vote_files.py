@@ -1,4 +1,4 @@
-"""Files of votes: rows out of CSV, JSONL and Parquet, each with the place that it stands at."""
+"""Files of votes: rows out of CSV, JSONL, Parquet and Label Studio's JSON, each with the place that it stands at."""
 
 import csv
 import io
@@ -11,9 +11,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from labelplane_review.label_studio_files import label_studio_records
+
 __all__ = ["FORMULA", "SUFFIXES", "BadRow", "VoteRow", "is_complete", "read_rows"]
 
-SUFFIXES = frozenset({".csv", ".jsonl", ".parquet"})
+SUFFIXES = frozenset({".csv", ".json", ".jsonl", ".parquet"})
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """What a spreadsheet takes for the beginning of a formula."""
@@ -40,9 +42,14 @@ class BadRow:
 
 
 def is_complete(name: str, data: bytes) -> bool:
-    """Whether a file's last row is surely whole: a text ends with a line break, a Parquet file with its mark."""
+    """Whether a file's last row is surely whole: a text ends with a line break, a Parquet file with its mark.
+
+    Label Studio writes its JSON without a line break at the end; such a file is whole when it can be read.
+    """
     if name.endswith(".parquet"):
         return data.endswith(b"PAR1")
+    if name.endswith(".json"):
+        return _is_json(data)
     return data.endswith(b"\n")
 
 
@@ -85,7 +92,18 @@ def _records(name: str, data: bytes) -> Iterator[tuple[str, dict[str, Any] | str
     except UnicodeDecodeError as error:
         yield name, f"is no UTF-8 text (byte {error.start}): save it as UTF-8"
         return
-    yield from _csv_records(name, text) if name.endswith(".csv") else _jsonl_records(name, text)
+    if name.endswith(".json"):
+        yield from label_studio_records(name, text)
+    else:
+        yield from _csv_records(name, text) if name.endswith(".csv") else _jsonl_records(name, text)
+
+
+def _is_json(data: bytes) -> bool:
+    try:
+        json.loads(data)
+    except ValueError:
+        return False
+    return True
 
 
 def _csv_records(name: str, text: str) -> Iterator[tuple[str, dict[str, Any] | str]]:

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from api_server import ApiServer, running_api_server
 from chromium import running_chromium
+from label_studio import LabelStudio, running_label_studio
 
 from labelplane_api.crd import build_crd, crd_yaml
 
@@ -19,6 +20,13 @@ _ESTABLISHED_SECONDS = 30.0
 def api_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApiServer]:
     """A Kubernetes API server without nodes and controllers."""
     with running_api_server(tmp_path_factory.mktemp("api-server")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def label_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabelStudio]:
+    """A Label Studio server with two people and no project of ours."""
+    with running_label_studio(tmp_path_factory.mktemp("label-studio")) as server:
         yield server
 
 

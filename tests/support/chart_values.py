@@ -16,6 +16,9 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "podDisruptionBudget": {"enabled": False},
     },
     "one replica": {"replicas": 1},
+    "with KEDA": {"keda": {"enabled": True}},
+    "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
+    "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
         "installation": {"id": "north.1"},
@@ -29,6 +32,13 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
             "scoring": {"repository": "mirror/scoring", "registry": "other.example.com", "tag": "gpu"},
         },
         "jobs": {"trustedPackages": ["house_rules", "team"]},
+        "queue": {
+            "servers": "tls://nats-0.example.com:4222,tls://nats-1.example.com:4222",
+            "existingSecret": "queue-operator",
+            "jobsSecret": "queue",
+            "apiPrefix": "labelplane-depth.{namespace}",
+            "replicas": 3,
+        },
         "replicas": 3,
         "logLevel": "DEBUG",
         "workers": 4,
@@ -63,7 +73,9 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         ],
         "priorityClassName": "system-cluster-critical",
         "serviceAccount": {"name": "labeller", "annotations": {"cloud.example.com/role": "labeller"}},
+        "keda": {"enabled": True},
         "networkPolicy": {
+            "scalerFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}],
             "apiServerPorts": [6443],
             "apiServerCIDRs": ["10.0.0.1/32"],
             "metricsFrom": [

@@ -78,6 +78,10 @@ class JobBuilder:
     def with_votes_from_files(self, uri: str = "votes") -> Self:
         return self._without_connector().having("spec.sources.humans.files", {"uri": uri})
 
+    def with_label_studio(self, url: str = "https://ls.example", **fields: Any) -> Self:
+        server = {"url": url, "tokenSecret": "ls", **fields}
+        return self._without_connector().having("spec.sources.humans.labelStudio", server)
+
     def _without_connector(self) -> Self:
         builder = self
         for connector in ("simulated", "files", "labelStudio", "inbox"):

@@ -12,12 +12,39 @@ from labelplane_core.queue import Lease, QueueLimits
 from labelplane_core.queue.connection import QueueAccess, QueueConnection
 from labelplane_core.queue.jetstream import JetStreamQueue
 from labelplane_core.queue.messages import QueueAddress
-from labelplane_core.shards import Stage
+from labelplane_core.shards import Shard, Stage
 
 _NOT_IN_A_TEST = 3600.0
 
 
-class LapsingQueue(JetStreamQueue):
+class SettledQueue(JetStreamQueue):
+    """A queue whose writes return when the consumer has heard of them, so that a test may ask at once.
+
+    A server tells a consumer of a stored message a moment after it has confirmed it; until then the shard is not
+    counted, and who does not wait for it does not get it.
+    """
+
+    async def put(self, shard: Shard) -> None:
+        await super().put(shard)
+        await self._settle()
+
+    async def release(self, lease: Lease) -> None:
+        await super().release(lease)
+        await self._settle()
+
+    async def fail(self, lease: Lease, cause: str) -> None:
+        await super().fail(lease, cause)
+        await self._settle()
+
+    async def _settle(self) -> None:
+        while True:
+            filter_ = {"subjects_filter": self._address.subjects}
+            stored = (await self._ask(f"STREAM.INFO.{self._address.stream}", filter_))["state"].get("subjects") or {}
+            if (await self.depth()).total == len(stored):
+                return
+
+
+class LapsingQueue(SettledQueue):
     """A queue whose server never sees a lease run out; `pass_time` has it do what it would do then.
 
     A message that is refused is delivered again and counted as one whose time is over: the server keeps no other
@@ -65,10 +92,10 @@ async def jetstream_queue(
     clock: Clock | None = None,
     limits: QueueLimits | None = None,
     answer_seconds: float = 10.0,
-) -> AsyncIterator[JetStreamQueue]:
+) -> AsyncIterator[SettledQueue]:
     """Open a queue over a connection of its own."""
     connection = QueueConnection(QueueAccess(servers, answer_seconds=answer_seconds))
     try:
-        yield JetStreamQueue(connection, address or make_address(), clock=clock or SystemClock(), limits=limits)
+        yield SettledQueue(connection, address or make_address(), clock=clock or SystemClock(), limits=limits)
     finally:
         await connection.close()

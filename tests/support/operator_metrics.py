@@ -5,6 +5,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from labelplane_operator.metrics import JobCollector, OperatorMetrics
+from labelplane_operator.policies.scaling import QueueDepth
 
 _JOB: dict[str, Any] = {
     "metadata": {"namespace": "a", "name": "b"},
@@ -20,6 +21,7 @@ def exported_metrics() -> dict[str, frozenset[str]]:
     metrics.failed(RuntimeError())
     metrics.requested("get", "leases", 200)
     metrics.operation_ended("Vote", outcome="Succeeded")
+    metrics.queue_seen("a", "b", QueueDepth(1, 1))
     registry.register(JobCollector(lambda: [_JOB], lambda _namespace, _name: 1))
     samples = [sample for family in registry.collect() for sample in family.samples]
     return {sample.name: frozenset(sample.labels) for sample in samples if not sample.name.endswith("_created")}

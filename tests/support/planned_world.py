@@ -62,6 +62,8 @@ class PlannedWorld:
     votes: int = 0
     votes_missing: int = 0
     people_answer: bool = True
+    connector_address: str = ""
+    connector_problem: str = ""
     figures: dict[Stage, Figures] = field(default_factory=_default_figures)
     results: dict[Stage, Callable[[int], Mapping[str, str]]] = field(default_factory=dict)
     errors: dict[str, OperationError] = field(default_factory=dict)
@@ -73,7 +75,13 @@ class PlannedWorld:
     def observe(self) -> Observed:
         named = self.job.status.operation
         view = self.operations.get(named.request_id) if named else None
-        inbox = InboxView(votes=self.votes, votes_missing=self.votes_missing) if self.job.status.prepare else None
+        told = InboxView(
+            votes=self.votes,
+            votes_missing=self.votes_missing,
+            connector_address=self.connector_address,
+            connector_problem=self.connector_problem,
+        )
+        inbox = told if self.job.status.prepare else None
         return Observed(operation=view, inbox=inbox)
 
     def step(self, observed: Observed | None = None) -> Plan:

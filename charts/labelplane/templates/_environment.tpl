@@ -30,6 +30,10 @@
   value: "8080"
 - name: LABELPLANE_METRICS_PORT
   value: "9090"
+- name: LABELPLANE_SCALER_PORT
+  value: {{ ternary "6000" "0" .Values.keda.enabled | quote }}
+- name: LABELPLANE_SCALER_ADDRESS
+  value: {{ ternary (printf "%s.%s.svc:6000" (include "labelplane.operator" .) .Release.Namespace) "" .Values.keda.enabled | quote }}
 - name: LABELPLANE_LOG_LEVEL
   value: {{ .Values.logLevel }}
 {{- range $name := list "small" "aggregation" "scoring" "distillation" "review" }}
@@ -42,4 +46,14 @@
   value: {{ join "," .Values.images.pullSecrets | quote }}
 - name: LABELPLANE_TRUSTED_PACKAGES
   value: {{ join "," .Values.jobs.trustedPackages | quote }}
+- name: LABELPLANE_QUEUE_SERVERS
+  value: {{ include "labelplane.queueServers" . | quote }}
+- name: LABELPLANE_QUEUE_CREDENTIALS
+  value: {{ include "labelplane.queueFolder" . | quote }}
+- name: LABELPLANE_QUEUE_API_PREFIX
+  value: {{ .Values.queue.apiPrefix | quote }}
+- name: LABELPLANE_QUEUE_CREDENTIALS_SECRET
+  value: {{ .Values.queue.jobsSecret | quote }}
+- name: LABELPLANE_QUEUE_REPLICAS
+  value: {{ .Values.queue.replicas | quote }}
 {{- end -}}

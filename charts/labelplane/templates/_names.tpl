@@ -41,6 +41,39 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 app.kubernetes.io/component: operator
 {{- end -}}
 
+{{- define "labelplane.nats" -}}
+{{- include "labelplane.fullname" . -}}-nats
+{{- end -}}
+
+{{- define "labelplane.natsSelector" -}}
+app.kubernetes.io/name: labelplane
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: nats
+{{- end -}}
+
+{{- define "labelplane.natsLabels" -}}
+{{- merge (include "labelplane.natsSelector" . | fromYaml) (include "labelplane.labels" . | fromYaml) | toYaml -}}
+{{- end -}}
+
+{{- /* Whether the bundled NATS runs: not beside another. */ -}}
+{{- define "labelplane.hasNats" -}}
+{{- if and .Values.queue.bundled.enabled (not .Values.queue.servers) -}}yes{{- end -}}
+{{- end -}}
+
+{{- /* Where NATS is; empty without one. */ -}}
+{{- define "labelplane.queueServers" -}}
+{{- if .Values.queue.servers -}}
+{{- .Values.queue.servers -}}
+{{- else if include "labelplane.hasNats" . -}}
+nats://{{ include "labelplane.nats" . }}.{{ .Release.Namespace }}.svc:4222
+{{- end -}}
+{{- end -}}
+
+{{- /* Where the operator finds its credentials for NATS; empty without them. */ -}}
+{{- define "labelplane.queueFolder" -}}
+{{- if and .Values.queue.servers .Values.queue.existingSecret -}}/var/run/labelplane/queue{{- end -}}
+{{- end -}}
+
 {{- define "labelplane.labels" -}}
 {{- $standard := dict
   "app.kubernetes.io/name" "labelplane"

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 __all__ = ["votes"]
 
-_FORMATS = ("csv", "jsonl", "parquet")
+_FORMATS = ("csv", "json", "jsonl", "parquet")
 
 votes = typer.Typer(no_args_is_help=True, help="Bring votes from elsewhere into a running job.")
 
@@ -26,7 +26,12 @@ def _group() -> None:
 
 @votes.command("push")
 def push(
-    file: Annotated[str, typer.Argument(metavar="FILE|-", help="CSV, JSONL or Parquet: item, label[, annotator].")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            metavar="FILE|-", help="CSV, JSONL or Parquet: item, label[, annotator]; or Label Studio's JSON."
+        ),
+    ],
     *,
     to: Annotated[
         str, typer.Option(metavar="LINK", envvar="LABELPLANE_REVIEW_URL", help="The owner's link of the review page.")
@@ -35,7 +40,7 @@ def push(
         Path | None, typer.Option("--run", metavar="FOLDER", help="A run's folder on this machine, in place of --to.")
     ] = None,
     job: Annotated[str, typer.Option(help="The job's name, where the page shows several.")] = "",
-    input_format: Annotated[str, typer.Option("--format", help="Of standard input: csv, jsonl or parquet.")] = "",
+    input_format: Annotated[str, typer.Option("--format", help="Of standard input: csv, json, jsonl or parquet.")] = "",
     token: Annotated[
         str, typer.Option(envvar="LABELPLANE_REVIEW_TOKEN", help="The owner's token, when the link has none.")
     ] = "",
@@ -79,7 +84,7 @@ def _input(file: str, input_format: str) -> tuple[str, bytes]:
         return f"stdin.{input_format}", sys.stdin.buffer.read()
     path = Path(file)
     if path.suffix.lower().removeprefix(".") not in _FORMATS:
-        raise BadFile(f"{file}: is no .csv, .jsonl or .parquet file: rename it")
+        raise BadFile(f"{file}: is no .csv, .json, .jsonl or .parquet file: rename it")
     return f"{path.stem}{path.suffix.lower()}", path.read_bytes()
 
 

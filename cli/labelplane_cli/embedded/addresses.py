@@ -1,17 +1,23 @@
 """Where a run's data and results lie: from the job, the file that it stands in and the flags."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.load import Manifests
-from labelplane_cli.embedded.job_stores import JobStores
+from labelplane_cli.embedded.job_stores import JobStores, LabelStudioAccess
 from labelplane_cli.errors import CliError
 from labelplane_cli.terminal import folder_at
 from labelplane_core.storage import ObjectStore, StoreOptions, open_signer, open_store
+from labelplane_review.label_studio.assembly import data_signer
 
-__all__ = ["RunAddresses", "resolve_addresses"]
+__all__ = ["TOKEN_VARIABLE", "RunAddresses", "resolve_addresses"]
+
+TOKEN_VARIABLE: Final = "LABEL_STUDIO_TOKEN"  # noqa: S105 - a variable's name
+"""The environment variable whose token is taken when the job file has no Secret."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +32,7 @@ class RunAddresses:
     ca_certificates: str = ""
     trusted_packages: tuple[str, ...] = ()
     items_endpoint: str = ""
+    label_studio: LabelStudioAccess | None = None
 
     def open_stores(self, *, store: ObjectStore | None = None) -> JobStores:
         """Return all stores of the job, with another one for its results where given."""
@@ -36,6 +43,8 @@ class RunAddresses:
             open_address=self.open_address,
             trusted_packages=self.trusted_packages,
             item_addresses=open_signer(self.data_uri, options=self._trusting(), endpoint=self.items_endpoint),
+            data_signer=data_signer(self.data_uri, self._trusting(), endpoint=self.items_endpoint),
+            label_studio=self.label_studio,
         )
 
     def open_store(self) -> ObjectStore:
@@ -100,6 +109,7 @@ def resolve_addresses(
         _ca_certificates(job, manifests.config_maps),
         trusted_packages,
         items_endpoint,
+        _label_studio(job, manifests),
     )
 
 
@@ -128,6 +138,26 @@ def _options(job: LabelingJob, secrets: Mapping[str, Mapping[str, str]]) -> Stor
         session_token=keys.get("AWS_SESSION_TOKEN", ""),
         allow_http=(storage.endpoint or "").startswith("http://"),
     )
+
+
+def _label_studio(job: LabelingJob, manifests: Manifests) -> LabelStudioAccess | None:
+    humans = job.spec.sources.humans
+    connector = None if humans is None else humans.label_studio
+    if connector is None:
+        return None
+    token = manifests.secrets.get(connector.token_secret, {}).get("token") or os.environ.get(TOKEN_VARIABLE, "")
+    if not token:
+        raise CliError(
+            f"spec.sources.humans.labelStudio.tokenSecret: Secret {connector.token_secret} with the key token is not "
+            f"in the job file: add it there as a further document, or set {TOKEN_VARIABLE}"
+        )
+    name = connector.ca_bundle_config_map
+    if name is not None and "ca.crt" not in manifests.config_maps.get(name, {}):
+        raise CliError(
+            f"spec.sources.humans.labelStudio.caBundleConfigMap: ConfigMap {name} with the key ca.crt is not in the "
+            "job file: add it there as a further document"
+        )
+    return LabelStudioAccess(token, "" if name is None else manifests.config_maps[name]["ca.crt"])
 
 
 def _ca_certificates(job: LabelingJob, config_maps: Mapping[str, Mapping[str, str]]) -> str:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.running import EnvVar
-from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connector_variables
+from labelplane_operator.builders.connector import CONNECTOR_RESOURCES, connector_mounts, connector_variables
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.probes import grpc_probes, metrics_probes
@@ -70,15 +70,17 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
 
 def connector_container(job: LabelingJob, platform: Platform) -> dict[str, Any]:
     """Return the container of the connector; it has no port, and ends by itself when it cannot work."""
+    container = labelplane_container(
+        job,
+        platform,
+        name="connector",
+        image=platform.images.review,
+        module="labelplane_review",
+        resources=CONNECTOR_RESOURCES,
+    )
     return {
-        **labelplane_container(
-            job,
-            platform,
-            name="connector",
-            image=platform.images.review,
-            module="labelplane_review",
-            resources=CONNECTOR_RESOURCES,
-        ),
+        **container,
+        "volumeMounts": [*container["volumeMounts"], *connector_mounts(job)],
         "env": [*_process_variables(job), *connector_variables(job, platform)],
     }
 

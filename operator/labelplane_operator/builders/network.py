@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from labelplane_api.dataset import Storage
 from labelplane_api.job import LabelingJob
+from labelplane_operator.builders.connector import label_studio_of
 from labelplane_operator.builders.metadata import (
     COMPONENT_LABEL,
     JOB_COMPONENT,
@@ -14,7 +15,7 @@ from labelplane_operator.builders.metadata import (
 )
 from labelplane_operator.builders.names import job_name
 from labelplane_operator.builders.platform_settings import Platform
-from labelplane_operator.builders.storage import endpoint_address
+from labelplane_operator.builders.storage import endpoint_address, url_address
 from labelplane_operator.builders.topology import is_distributed
 
 __all__ = ["build_network_policy"]
@@ -54,6 +55,7 @@ def _egress(job: LabelingJob, platform: Platform) -> Iterator[dict[str, Any]]:
     yield {"ports": [{"protocol": "UDP", "port": 53}, _tcp(53)]}
     yield {"to": [{"podSelector": _own_pods(job)}], "ports": [_tcp(platform.service_port)]}
     yield from _to_storage(job.spec.storage)
+    yield from _to_label_studio(job)
     if platform.queue is not None and is_distributed(job):
         yield {"ports": [_tcp(port) for port in platform.queue.ports]}
 
@@ -68,6 +70,15 @@ def _to_storage(storage: Storage) -> Iterator[dict[str, Any]]:
         yield {"to": [{"ipBlock": {"cidr": cidr}} for cidr in _CLOUD_IDENTITY], "ports": [_tcp(80)]}
         if port != _HTTPS_PORT:
             yield {"ports": [_tcp(_HTTPS_PORT)]}
+
+
+def _to_label_studio(job: LabelingJob) -> Iterator[dict[str, Any]]:
+    if (server := label_studio_of(job)) is None:
+        return
+    host, port = url_address(server.url)
+    yield {"ports": [_tcp(port)]}
+    if (peer := _peer_in_cluster(host)) is not None:
+        yield {"to": [peer]}
 
 
 def _peer_in_cluster(host: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from labelplane_api.job import LabelingJob
 from labelplane_api.running import PodOverride
+from labelplane_operator.builders.connector import connector_volumes
 from labelplane_operator.builders.containers import (
     SCRATCH_VOLUME,
     TOKEN_VOLUME,
@@ -39,8 +40,16 @@ def pod_template(job: LabelingJob, workload: Workload, platform: Platform) -> di
     """Return the template of a workload's pods."""
     own_labels = {**labels(job, workload.component), **queue_labels(job)}
     containers = [service_container(job, workload, platform)]
+    volumes = [
+        _SCRATCH,
+        {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
+        *ca_volumes(job.spec.storage),
+        *queue_volumes(workload, platform),
+        *(rule_volumes(job) if workload.has_rules else ()),
+    ]
     if workload.has_connector:
         containers.append(connector_container(job, platform))
+        volumes += connector_volumes(job)
     return {
         # The job's labels come first: a selector and a NetworkPolicy rest on ours.
         "metadata": {"labels": {**workload.override.labels, **own_labels}},
@@ -50,13 +59,7 @@ def pod_template(job: LabelingJob, workload: Workload, platform: Platform) -> di
             platform,
             terminationGracePeriodSeconds=workload.drain_seconds + _LEAVE_SECONDS,
             containers=containers,
-            volumes=[
-                _SCRATCH,
-                {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
-                *ca_volumes(job.spec.storage),
-                *queue_volumes(workload, platform),
-                *(rule_volumes(job) if workload.has_rules else ()),
-            ],
+            volumes=volumes,
         ),
     }
 

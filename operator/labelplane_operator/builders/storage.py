@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from labelplane_api.dataset import Storage
 from labelplane_operator.builders.variables import plain, secret
 
-__all__ = ["CA_VOLUME", "ca_mounts", "ca_volumes", "endpoint_address", "storage_variables"]
+__all__ = ["CA_VOLUME", "ca_mounts", "ca_volumes", "endpoint_address", "storage_variables", "url_address"]
 
 CA_VOLUME: Final = "storage-ca"
 _CA_FOLDER: Final = "/etc/labelplane/storage-ca"
@@ -50,5 +50,10 @@ def endpoint_address(storage: Storage) -> tuple[str, int]:
     """Return host and port of the storage; no host for a cloud's own, which has many."""
     if not storage.endpoint:
         return "", _PORTS["https"]
-    parts = urlsplit(storage.endpoint)
+    return url_address(storage.endpoint)
+
+
+def url_address(url: str) -> tuple[str, int]:
+    """Return host and port of a server at an address of http or https."""
+    parts = urlsplit(url)
     return parts.hostname or "", parts.port or _PORTS[parts.scheme]

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.scaling import ScalingEngine
 from labelplane_operator.builders.connector import crowd_json
 from labelplane_operator.builders.variables import can_be_told
 from labelplane_operator.policies.overrides import override_refusals
@@ -15,18 +16,31 @@ LARGEST_CLASSES_BYTES = 100_000
 """Linux takes 128 KiB in one environment variable."""
 
 
-def refusals(job: LabelingJob) -> tuple[str, ...]:
+def refusals(job: LabelingJob, *, has_keda: bool = False) -> tuple[str, ...]:
     """Return why a job cannot run on a cluster until its spec changes, each with field, reason and remedy.
 
     Empty for a job that can. The reason of the condition is SpecInvalid.
+
+    Args:
+        job: the job.
+        has_keda: whether the installation lets KEDA scale.
     """
-    return (
+    found = (
         *_folders(job),
         *_texts(job),
         *_crowd(job),
         *_training_image(job),
         *override_refusals(job.spec.pod_overrides),
     )
+    return found if has_keda else (*found, *_keda(job))
+
+
+def _keda(job: LabelingJob) -> Iterator[str]:
+    if job.spec.scaling.engine is ScalingEngine.KEDA:
+        yield (
+            "spec.scaling.engine: Keda is not switched on in this installation: set keda.enabled of its chart, or "
+            "take Operator"
+        )
 
 
 def _folders(job: LabelingJob) -> Iterator[str]:
@@ -44,7 +58,8 @@ def _folders(job: LabelingJob) -> Iterator[str]:
 
 def _texts(job: LabelingJob) -> Iterator[str]:
     dataset, storage = job.spec.dataset, job.spec.storage
-    files = job.spec.sources.humans.files if job.spec.sources.humans else None
+    humans = job.spec.sources.humans
+    files, label_studio = (humans.files, humans.label_studio) if humans else (None, None)
     texts = {
         "spec.dataset.uri": dataset.uri,
         "spec.dataset.idField": dataset.id_field,
@@ -52,6 +67,7 @@ def _texts(job: LabelingJob) -> Iterator[str]:
         "spec.storage.uri": storage.uri,
         "spec.storage.region": storage.region,
         "spec.sources.humans.files.uri": files.uri if files else None,
+        "spec.sources.humans.labelStudio.url": label_studio.url if label_studio else None,
         "spec.model.image": job.spec.model.image,
     }
     for field, text in texts.items():

@@ -13,6 +13,8 @@ from labelplane_aggregation.inbox.ledger import GivenVote
 
 __all__ = ["conflicts_to_proto", "decision", "deeds_to_proto", "rules_to_proto", "sending_back"]
 
+_RULE_FIELDS = tuple(each.name for each in pb.RuleDiagnostics.DESCRIPTOR.fields)
+
 
 def decision(message: pb.DecideItemRequest, *, now: datetime) -> Verdict:
     """Return a decision that came in `now`; `InvalidInput` when a part of it is missing or too long."""
@@ -51,7 +53,9 @@ def deeds_to_proto(deeds: Sequence[tuple[int, Deed]]) -> pb.ListDeedsResponse:
 
 def rules_to_proto(rows: Iterable[Mapping[str, Any]]) -> pb.ListRuleDiagnosticsResponse:
     """Return the message for rows of `RULE_DIAGNOSTICS`."""
-    return pb.ListRuleDiagnosticsResponse(rules=[pb.RuleDiagnostics(**row) for row in rows])
+    return pb.ListRuleDiagnosticsResponse(
+        rules=[pb.RuleDiagnostics(**{name: row[name] for name in _RULE_FIELDS}) for row in rows]
+    )
 
 
 def _conflict(conflict: Conflict) -> pb.Conflict:

@@ -201,7 +201,7 @@ class Desk:
     async def rule_diagnostics(self, diagnostics_ref: str) -> Sequence[dict[str, Any]]:
         """Return the rows of a round's `RULE_DIAGNOSTICS`."""
         table = await TableStore(self._parts.store).read(diagnostics_ref, RULE_DIAGNOSTICS)
-        rows: Sequence[dict[str, Any]] = table.drop_columns(["answers"]).to_pylist()
+        rows: Sequence[dict[str, Any]] = table.to_pylist()
         return rows
 
     # -- parts ----------------------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ _LEAST = 0.1
 """Correlations under it are left alone: no model of annotators is exact, and weights should not follow its errors."""
 
 _SMALLEST = 1e-9
+_DECIMALS = 9
 
 
 class Copies:
@@ -66,7 +67,9 @@ class Copies:
         """
         if not len(self._agreement):
             return np.ones(self._n_annotators)
-        return np.asarray(1.0 / (1.0 + self.correlations(counts, totals).sum(axis=1)), np.float64)
+        weights = 1.0 / (1.0 + self.correlations(counts, totals).sum(axis=1))
+        # The last digits of a matrix product depend on the machine's threads; what follows from them must not.
+        return np.asarray(weights.round(_DECIMALS), np.float64)
 
     def correlations(self, counts: FloatArray, totals: FloatArray) -> FloatArray:
         """Return (annotators, annotators): r where it is above noise, else 0; arguments as in `weights`."""

@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,17 +114,20 @@ class QueueConnection:
             raise self._failure(subject, error) from error
         if (answer.headers or {}).get(_STATUS) == _NO_RESPONDERS:
             raise self._failure(subject, nats.errors.NoRespondersError())
+        self._trouble = ""
         return answer
 
     async def close(self) -> None:
         """Leave the server; a later call connects again."""
         connecting, client = self._connecting, self._client
         self._connecting = self._client = None
-        if connecting is not None:
+        while connecting is not None and not connecting.done():
+            # Again until it ends: before Python 3.12 a wait that is over in the same moment swallows the word.
             connecting.cancel()
-            await asyncio.wait({connecting})
+            await asyncio.wait({connecting}, timeout=_LOOK_SECONDS)
         if client is not None and not client.is_closed:
-            await client.close()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(client.close(), self._access.answer_seconds)
 
     async def _connected(self) -> nats.aio.client.Client:
         if self._client is None or self._client.is_closed:
@@ -132,7 +136,11 @@ class QueueConnection:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._access.answer_seconds
         while not self._client.is_connected:
-            if loop.time() >= deadline or self._is_refused():
+            if self._is_refused():
+                failure = self._failure("", None)
+                await self.close()  # the next call reads the credentials anew
+                raise failure
+            if loop.time() >= deadline:
                 raise self._failure("", None)
             await asyncio.sleep(_LOOK_SECONDS)
         return self._client
@@ -154,8 +162,12 @@ class QueueConnection:
         self._connecting = asyncio.create_task(connecting, name="connect to the queue")
 
     async def _note(self, error: Exception) -> None:
-        """Remember what the client last complained of: its calls end without a reason."""
-        self._trouble = str(error) or type(error).__name__
+        """Remember what the client last complained of: its calls end without a reason.
+
+        A server that refuses hangs up, and not every try hears why: what was heard once stands.
+        """
+        if not self._is_refused():
+            self._trouble = str(error) or type(error).__name__
 
     def _is_refused(self) -> bool:
         words = self._trouble.lower()

@@ -122,6 +122,15 @@ class Layout:
         """Return the key of one batch of the audit trail: who did what, when."""
         return self._key("review", "audit", f"{_number(sequence, width=8)}.jsonl")
 
+    @property
+    def review_label_studio(self) -> str:
+        """What names the job's project on a Label Studio server."""
+        return self._key("review", "label-studio", "project.json")
+
+    def review_label_studio_votes(self, sequence: int) -> str:
+        """Return the key of one batch of votes that came from Label Studio, written before they are sent."""
+        return self._key("review", "label-studio", f"{_number(sequence, width=8)}.jsonl")
+
     # Rounds.
 
     def round_folder(self, round_number: int) -> str:

@@ -507,3 +507,13 @@ async def test_unknown_item_and_unprepared_job_are_refused(world: World) -> None
     service = await desk(world)
     code, reason, _ = await refused(service.inbox.SignItem(pb.SignItemRequest(item_id="gone")))
     assert (code, reason) == (grpc.StatusCode.NOT_FOUND, "UnknownItem")
+
+
+async def test_what_a_connector_says_of_itself_is_told_with_the_counts(world: World) -> None:
+    service = await desk(world)
+    assert (await service.progress()).connector_address == ""
+    await service.inbox.ReportConnector(pb.ReportConnectorRequest(address="https://ls/projects/3", problem="is away"))
+    progress = await service.progress()
+    assert (progress.connector_address, progress.connector_problem) == ("https://ls/projects/3", "is away")
+    await service.inbox.ReportConnector(pb.ReportConnectorRequest(address="https://ls/projects/3"))
+    assert (await service.progress()).connector_problem == ""

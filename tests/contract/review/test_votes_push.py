@@ -13,6 +13,7 @@ import pytest
 from aggregation_world import Service, World, prepare, vote_stage
 from cli_app import CommandLine, Ended
 from front_world import SECRET, Browser, front_of
+from label_studio import result
 
 from labelplane_cli.commands.votes import push
 from labelplane_cli.errors import BadFile, BadUsage, CliError
@@ -66,13 +67,16 @@ def write(folder: Path, name: str, rows: list[dict[str, Any]]) -> Path:
         pq.write_table(pa.Table.from_pylist(rows), path)
     elif name.endswith(".jsonl"):
         path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    elif name.endswith(".json"):  # as Label Studio exports it
+        tasks = [{"data": {"item": row["item"]}, "annotations": [{"result": result(row["label"])}]} for row in rows]
+        path.write_text(json.dumps(tasks), encoding="utf-8")
     else:
         lines = [",".join(rows[0]), *(",".join(str(cell) for cell in row.values()) for row in rows)]
         path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
 
-@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+@pytest.mark.parametrize("ending", ["csv", "json", "jsonl", "parquet"])
 async def test_votes_of_every_format_count_and_the_file_is_the_annotator_where_it_names_none(
     command: CommandLine, browser: Browser, service: Service, tmp_path: Path, ending: str
 ) -> None:
@@ -168,8 +172,8 @@ async def test_a_push_that_breaks_off_goes_on_with_the_batch_that_was_not_confir
     ("arguments", "want"),
     [
         pytest.param(["none.csv"], "none.csv: No such file", id="no file"),
-        pytest.param(["votes.xlsx"], "votes.xlsx: is no .csv, .jsonl or .parquet file", id="another format"),
-        pytest.param(["-"], "--format: say which of csv, jsonl, parquet", id="standard input without a format"),
+        pytest.param(["votes.xlsx"], "votes.xlsx: is no .csv, .json, .jsonl or .parquet file", id="another format"),
+        pytest.param(["-"], "--format: say which of csv, json, jsonl, parquet", id="standard input without a format"),
         pytest.param(["zoe.csv", "--job", "other"], "--job other: there is no such job", id="another job"),
     ],
 )

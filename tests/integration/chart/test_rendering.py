@@ -286,7 +286,36 @@ def test_somebody_else_may_grant_the_rights(chart: Chart) -> None:
     assert objects.pod["serviceAccountName"] == "somebody"
 
 
+def test_rights_on_scaled_objects_come_with_keda_alone(chart: Chart, plain: Objects) -> None:
+    with_keda = chart.render(VALUES["with KEDA"])
+    more = [
+        rule
+        for rule in with_keda.only("ClusterRole", ending="operator")["rules"]
+        if rule not in plain.only("ClusterRole", ending="operator")["rules"]
+    ]
+
+    assert [(rule["apiGroups"], rule["resources"]) for rule in more] == [(["keda.sh"], ["scaledobjects"])]
+
+
 # --- Network ---
+
+
+def test_keda_reaches_the_scaler_where_the_operator_says_that_it_serves(chart: Chart, plain: Objects) -> None:
+    with_keda = chart.render(VALUES["with KEDA"])
+    service = with_keda.only("Service")
+    ports = {each["name"]: each["port"] for each in service["spec"]["ports"]}
+    name = f"{service['metadata']['name']}.{service['metadata']['namespace']}.svc"
+
+    assert with_keda.environment["LABELPLANE_SCALER_ADDRESS"] == f"{name}:{ports['scaler']}"
+    assert with_keda.environment["LABELPLANE_SCALER_PORT"] == str(ports["scaler"])
+    assert {"ports": [{"port": "scaler"}]} in with_keda.only("NetworkPolicy")["spec"]["ingress"]
+    assert not any("scaler" in str(plain.only(kind)["spec"]) for kind in ("Service", "NetworkPolicy"))
+
+
+def test_only_named_peers_ask_the_scaler_where_the_values_name_them(full: Objects) -> None:
+    ingress = full.only("NetworkPolicy")["spec"]["ingress"]
+
+    assert {"ports": [{"port": "scaler"}], "from": EVERYTHING["networkPolicy"]["scalerFrom"]} in ingress
 
 
 def test_the_operator_reaches_names_the_api_server_and_jobs_only(plain: Objects) -> None:
@@ -308,6 +337,48 @@ def test_a_namespaced_operator_reaches_jobs_of_its_namespaces_only(full: Objects
     assert spec["egress"][1]["to"] == [{"ipBlock": {"cidr": "10.0.0.1/32"}}]
     assert spec["egress"][2]["to"][0]["namespaceSelector"]["matchExpressions"][0]["values"] == ["labelling-a"]
     assert spec["ingress"][0]["from"] == EVERYTHING["networkPolicy"]["metricsFrom"]
+
+
+# --- The work queue ---
+
+
+def test_without_a_queue_nothing_of_one_is_made_or_reached(plain: Objects) -> None:
+    assert plain.environment["LABELPLANE_QUEUE_SERVERS"] == ""
+    assert plain.of("StatefulSet") == []
+    assert "queue" not in [each["name"] for each in plain.pod["volumes"]]
+
+
+def test_the_operator_reaches_a_queue_with_its_own_credentials_and_names_those_of_jobs(full: Objects) -> None:
+    (mount,) = (each for each in full.container["volumeMounts"] if each["name"] == "queue")
+    (volume,) = (each for each in full.pod["volumes"] if each["name"] == "queue")
+
+    assert full.environment["LABELPLANE_QUEUE_SERVERS"] == EVERYTHING["queue"]["servers"]
+    assert full.environment["LABELPLANE_QUEUE_CREDENTIALS_SECRET"] == "queue"
+    assert full.environment["LABELPLANE_QUEUE_CREDENTIALS"] == mount["mountPath"]
+    assert volume["secret"]["secretName"] == "queue-operator"
+    assert full.only("NetworkPolicy")["spec"]["egress"][3]["ports"] == [{"port": 4222}]
+
+
+def test_the_bundled_queue_is_used_where_no_other_is_named(chart: Chart) -> None:
+    bundled = chart.render(VALUES["a queue of its own"])
+    service, server = bundled.only("Service", ending="-nats"), bundled.only("StatefulSet")
+    template = server["spec"]["template"]
+
+    name = f"{service['metadata']['name']}.{NAMESPACE}.svc"
+    assert bundled.environment["LABELPLANE_QUEUE_SERVERS"] == f"nats://{name}:4222"
+    assert service["spec"]["selector"].items() <= template["metadata"]["labels"].items()
+    assert template["spec"]["containers"][0]["image"] == "nats:2.15.2"
+    other = {"queue": {"bundled": {"enabled": True}, "servers": "nats://nats.example.com:4222"}}
+    assert chart.render(other).of("StatefulSet") == []
+
+
+@pytest.mark.parametrize(("storage", "want"), [("", []), ("2Gi", ["2Gi"])], ids=["in the pod", "on a volume"])
+def test_the_bundled_queue_keeps_shards_where_the_values_say(chart: Chart, storage: str, want: list[str]) -> None:
+    server = chart.render({"queue": {"bundled": {"enabled": True, "storage": storage}}}).only("StatefulSet")
+    claims = server["spec"].get("volumeClaimTemplates", ())
+
+    assert [each["spec"]["resources"]["requests"]["storage"] for each in claims] == want
+    assert sum(each["name"] == "data" for each in server["spec"]["template"]["spec"]["volumes"]) == 1 - len(want)
 
 
 def test_the_test_pod_may_ask_whether_the_operator_is_ready(plain: Objects) -> None:

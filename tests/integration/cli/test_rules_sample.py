@@ -29,6 +29,9 @@ def job_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     job["spec"]["sampling"]["initialBatchSize"] = 50
     job["spec"]["budget"]["votes"] = 100
     job["spec"]["storage"]["uri"] = "out"
+    rules["data"]["rules.yaml"] = rules["data"]["rules.yaml"].replace(
+        "name: beasts", "name: beasts\n    reviewShare: 1.0"
+    )
     path = folder / "job.yaml"
     path.write_text(yaml.safe_dump_all([job, rules], sort_keys=False), encoding="utf-8")
     return path
@@ -56,6 +59,13 @@ def test_rules_train_the_first_model_and_people_alone_are_counted(finished: Path
     assert first["stages"]["Vote"]["figures"]["source_votes"] > 2000
     assert last["stages"]["Aggregate"]["figures"]["rule_coverage"] > 0.9
     assert last["stages"]["Aggregate"]["figures"]["silent_rules"] == 0
+
+
+def test_people_look_at_the_items_of_a_rule_of_which_they_are_to_see_a_share(finished: Path) -> None:
+    first = status_of(finished)["rounds"][0]["stages"]["Select"]["figures"]
+
+    assert first["selected"] == 50
+    assert first["rule"] == 23  # half of what gold and the check sample leave
 
 
 def test_labels_are_far_better_than_chance_and_only_people_make_them_human(finished: Path) -> None:

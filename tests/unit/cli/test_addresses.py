@@ -6,7 +6,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api.load import Manifests
-from labelplane_cli.embedded.addresses import RunAddresses, resolve_addresses
+from labelplane_cli.embedded.addresses import TOKEN_VARIABLE, RunAddresses, resolve_addresses
 from labelplane_cli.errors import CliError
 from labelplane_core.errors import StoreReadOnly
 
@@ -178,3 +178,32 @@ def test_certificates_that_are_not_in_the_job_file_are_named(
 ) -> None:
     with pytest.raises(CliError, match=r"^spec\.storage\.caBundleConfigMap: ConfigMap trust with the key ca\.crt"):
         resolve_addresses(trusting(config_maps), beside=beside)
+
+
+def at_label_studio(secrets: Mapping[str, Mapping[str, str]], **fields: str) -> Manifests:
+    return Manifests(make_job().with_label_studio(**fields).build(), secrets=secrets)
+
+
+def test_token_of_label_studio_comes_from_the_job_file_or_the_environment(
+    beside: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(TOKEN_VARIABLE, raising=False)
+    access = resolve_addresses(at_label_studio({"ls": {"token": "hunter2"}}), beside=beside).open_stores().label_studio
+    assert access is not None
+    assert access.token == "hunter2"
+    assert "hunter2" not in repr(access)
+
+    with pytest.raises(
+        CliError, match=r"labelStudio\.tokenSecret: Secret ls with the key token is not in the job file"
+    ):
+        resolve_addresses(at_label_studio({"ls": {"other": "x"}}), beside=beside)
+
+    monkeypatch.setenv(TOKEN_VARIABLE, "from-outside")
+    access = resolve_addresses(at_label_studio({}), beside=beside).label_studio
+    assert access is not None
+    assert access.token == "from-outside"
+
+
+def test_certificates_for_label_studio_that_are_not_in_the_job_file_are_named(beside: Path) -> None:
+    with pytest.raises(CliError, match=r"labelStudio\.caBundleConfigMap: ConfigMap trust with the key ca\.crt"):
+        resolve_addresses(at_label_studio({"ls": {"token": "t"}}, caBundleConfigMap="trust"), beside=beside)

@@ -204,3 +204,18 @@ def test_words_of_unknown_origin_steer_no_terminal() -> None:
         watcher(world.job.with_status(status), plan)
 
     assert screen.lines == [r"  items of \x1b[2Jevil   10 classes"]
+
+
+def test_people_at_label_studio_are_told_once_where_to_go_and_of_each_problem() -> None:
+    screen = Screen()
+    world = PlannedWorld(job().with_label_studio().build(), people_answer=False)
+    world.connector_address = "https://ls.example/projects/3"
+    play(world, screen, most_steps=40)
+    world.connector_problem = "Label Studio does not answer"
+    play(world, screen, most_steps=5)
+
+    told = [line for line in screen.lines if "vote at" in line]
+    assert told == [
+        "  vote at https://ls.example/projects/3",
+        "  vote at https://ls.example/projects/3; Label Studio does not answer",
+    ]

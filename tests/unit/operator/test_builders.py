@@ -348,6 +348,7 @@ def test_one_pod_that_owns_state_goes_before_the_next_comes() -> None:
     [
         pytest.param(in_own_store(), True, id="a simulated crowd"),
         pytest.param(in_bucket(), True, id="votes from files"),
+        pytest.param(in_bucket().with_label_studio(), True, id="people at Label Studio"),
         pytest.param(
             in_bucket().having("spec.sources.humans", {"inbox": {}}),
             False,
@@ -420,6 +421,28 @@ def test_the_seed_of_a_crowd_goes_before_that_of_the_run() -> None:
     job = in_own_store().with_crowd({"name": "right", "accuracy": 0.9}, seed=11)
 
     assert variables(ClusterJob(job).children(), "connector")["LABELPLANE_SEED"] == "11"
+
+
+def test_the_connector_to_label_studio_is_told_its_server_and_takes_the_token_from_the_users_secret() -> None:
+    job = in_bucket().with_label_studio("http://ls.tools:8080", project=4, caBundleConfigMap="trust")
+    children = ClusterJob(job).children()
+
+    told = variables(children, "connector")
+
+    assert told["LABELPLANE_CONNECTOR"] == "LabelStudio"
+    assert told["LABELPLANE_LABEL_STUDIO_URL"] == "http://ls.tools:8080"
+    assert told["LABELPLANE_LABEL_STUDIO_TOKEN"] == {"secretKeyRef": {"name": "ls", "key": "token"}}
+    assert told["LABELPLANE_LABEL_STUDIO_PROJECT"] == "4"
+    assert told["LABELPLANE_LABEL_STUDIO_IMAGES"] == "Presigned"
+    assert told["LABELPLANE_LABEL_STUDIO_CA_BUNDLE"] == "/etc/labelplane/label-studio-ca/ca.crt"
+    assert told["LABELPLANE_STORE_URI"] == variables(children, "small")["LABELPLANE_STORE_URI"]
+    mounts = {mount["name"]: mount["mountPath"] for mount in container(children, "connector")["volumeMounts"]}
+    assert mounts["label-studio-ca"] == "/etc/labelplane/label-studio-ca"
+    assert "label-studio-ca" not in {mount["name"] for mount in container(children, "small")["volumeMounts"]}
+    (spec,) = pod_specs(children)
+    assert {"name": "trust", "items": [{"key": "ca.crt", "path": "ca.crt"}]} in [
+        volume.get("configMap") for volume in spec["volumes"]
+    ]
 
 
 def test_a_class_that_looks_like_a_variable_stays_what_it_is() -> None:
@@ -560,6 +583,9 @@ def ports_out(case: ClusterJob) -> set[int]:
             id="an own server, by role",
         ),
         pytest.param(CASES["distributed-suspended"], {53, 443, 4222}, id="with a queue"),
+        pytest.param(
+            ClusterJob(in_bucket().with_label_studio("http://ls.tools:8080")), {53, 443, 8080}, id="with Label Studio"
+        ),
     ],
 )
 def test_pods_reach_names_storage_and_queue_and_nothing_else(case: ClusterJob, want: set[int]) -> None:

@@ -214,6 +214,20 @@ def test_wait_says_what_happens_when_and_where_to_go() -> None:
     assert message.endswith("UTC review.onDeadline is Proceed")
 
 
+def test_wait_says_where_the_connector_brings_tasks_and_what_keeps_it_from_working() -> None:
+    lazy = world(HOUR, people_answer=False)
+    lazy.installation = type(CLUSTER)("here", 7, is_cluster=True, review_address="https://labels.example/digits")
+    lazy.connector_address = "https://ls.example/projects/3"
+    lazy.reach(Stage.REVIEW)
+    lazy.step()
+    assert lazy.condition(WAITING)[2].startswith("60 votes are missing: vote at https://ls.example/projects/3; at 2026")
+
+    lazy.connector_problem = "Label Studio does not answer"
+    lazy.step()
+    want = "60 votes are missing: vote at https://ls.example/projects/3; Label Studio does not answer; at 2026"
+    assert lazy.condition(WAITING)[2].startswith(want)
+
+
 def test_round_goes_on_with_the_votes_there_are() -> None:
     lazy = asked(HOUR)
     lazy.votes, lazy.votes_missing = 25, 35

@@ -112,11 +112,13 @@ async def test_what_cannot_be_read_now_is_unavailable(error: Exception) -> None:
 
 
 async def test_the_inbox_is_counted() -> None:
-    counts = review_inbox_pb2.GetProgressResponse(votes=5, votes_pending=1, votes_missing=7, votes_set_aside=2)
+    counts = review_inbox_pb2.GetProgressResponse(
+        votes=5, votes_pending=1, votes_missing=7, votes_set_aside=2, connector_address="a"
+    )
 
     inbox = await ServiceCalls(PlayedChannel({"GetProgress": counts})).inbox()
 
-    assert inbox == InboxView(votes=5, votes_pending=1, votes_missing=7, votes_set_aside=2)
+    assert inbox == InboxView(5, 1, 7, 2, connector_address="a")
 
 
 @pytest.mark.parametrize(

@@ -62,12 +62,31 @@ def parquet(rows: list[dict[str, str]]) -> bytes:
     return sink.getvalue().to_pybytes()
 
 
+def label_studio_file() -> bytes:
+    """What Label Studio exports as JSON: authors by address or number, a skipped task, one that nobody answered."""
+
+    def annotation(label: str, **more: object) -> dict[str, object]:
+        return {"completed_by": {"id": 1, "email": "ann"}, "result": label_studio_result(label), **more}
+
+    tasks = [
+        {"id": 1, "data": {"item": "a", "text": "x"}, "annotations": [annotation("cat")]},
+        {"id": 2, "data": {"item": "b"}, "annotations": [annotation("dog"), annotation("cat", was_cancelled=True)]},
+        {"id": 3, "data": {"item": "c"}, "annotations": []},
+    ]
+    return json.dumps(tasks).encode()
+
+
+def label_studio_result(*labels: str) -> list[dict[str, object]]:
+    return [{"from_name": "kind", "to_name": "x", "type": "choices", "value": {"choices": list(labels)}}]
+
+
 FORMATS = [
     pytest.param("ann.csv", b"item,label\na,cat\nb,dog\n", id="csv, annotator by the file's name"),
     pytest.param("x.csv", b"item,label,annotator\na,cat,ann\nb,dog,ann\n", id="csv with annotator"),
     pytest.param("x.csv", b"\xef\xbb\xbfItem, Label ,annotator\r\na,cat,ann\r\nb,dog,ann\r\n", id="as Excel writes it"),
     pytest.param("ann.jsonl", b'{"item":"a","label":"cat"}\n\n{"item":"b","label":"dog"}\n', id="jsonl"),
     pytest.param("ann.parquet", parquet([{"item": "a", "label": "cat"}, {"item": "b", "label": "dog"}]), id="parquet"),
+    pytest.param("x.json", label_studio_file(), id="json of Label Studio"),
     pytest.param("ann.csv", b"item,label,path\na,cat,x\nb,dog,y\nc,,z\n", id="open rows are passed over"),
 ]
 
@@ -214,3 +233,37 @@ async def test_run_goes_on_when_the_folder_is_away_and_stops_when_told(folder: O
     await connector.run(stop)
     assert inbox.answers() == {("a", "ann", "cat")}
     assert pauses == [2.0, 1.0, 2.0, 4.0]
+
+
+@pytest.mark.parametrize(
+    ("data", "want"),
+    [
+        pytest.param(b'{"tasks": []}', "x.json: is no list of tasks", id="another export"),
+        pytest.param(
+            json.dumps(
+                [
+                    {
+                        "id": 4,
+                        "data": {"item": "a"},
+                        "annotations": [{"id": 9, "result": label_studio_result("cat", "dog")}],
+                    }
+                ]
+            ).encode(),
+            "x.json: task 4: annotation 9 holds 2 choices",
+            id="two choices",
+        ),
+        pytest.param(
+            json.dumps([{"id": 4, "data": {}, "annotations": [{"result": label_studio_result("cat")}]}]).encode(),
+            "x.json: task 4: column 'item' is missing",
+            id="no item",
+        ),
+    ],
+)
+async def test_a_file_of_label_studio_that_holds_no_vote_is_told(
+    folder: ObjectStore, caplog: pytest.LogCaptureFixture, data: bytes, want: str
+) -> None:
+    inbox = FakeInbox()
+    await folder.put("x.json", data)
+    assert await connect(inbox, folder).poll_once()
+    assert inbox.answers() == set()
+    assert want in caplog.text

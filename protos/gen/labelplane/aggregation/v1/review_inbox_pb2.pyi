@@ -343,6 +343,8 @@ class GetProgressResponse(_message.Message):
     PERSON_FIELD_NUMBER: _builtins.int
     CONFLICTS_FIELD_NUMBER: _builtins.int
     CONTENT_ORIGIN_FIELD_NUMBER: _builtins.int
+    CONNECTOR_ADDRESS_FIELD_NUMBER: _builtins.int
+    CONNECTOR_PROBLEM_FIELD_NUMBER: _builtins.int
     tasks_open: _builtins.int
     """tasks_open is how many tasks still want votes."""
     votes_missing: _builtins.int
@@ -361,6 +363,10 @@ class GetProgressResponse(_message.Message):
     """content_origin is where the addresses that SignItem gives lie, as in "https://bucket.example.com". Empty: it gives
     none, or the request asks for no details.
     """
+    connector_address: _builtins.str
+    """connector_address is where people answer, as the connector has said. Empty when it has not."""
+    connector_problem: _builtins.str
+    """connector_problem is what keeps the connector from working, as it has said. Empty when nothing does."""
     @_builtins.property
     def person(self) -> Global___Person:
         """person counts for the annotator whom the request names. Absent when it names none."""
@@ -377,14 +383,59 @@ class GetProgressResponse(_message.Message):
         person: Global___Person | None = ...,
         conflicts: _builtins.int = ...,
         content_origin: _builtins.str = ...,
+        connector_address: _builtins.str = ...,
+        connector_problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["person", b"person"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "content_origin", b"content_origin", "person", b"person", "tasks", b"tasks", "tasks_open", b"tasks_open", "votes", b"votes", "votes_missing", b"votes_missing", "votes_pending", b"votes_pending", "votes_set_aside", b"votes_set_aside"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["conflicts", b"conflicts", "connector_address", b"connector_address", "connector_problem", b"connector_problem", "content_origin", b"content_origin", "person", b"person", "tasks", b"tasks", "tasks_open", b"tasks_open", "votes", b"votes", "votes_missing", b"votes_missing", "votes_pending", b"votes_pending", "votes_set_aside", b"votes_set_aside"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetProgressResponse: _TypeAlias = GetProgressResponse  # noqa: Y015
+
+@_typing.final
+class ReportConnectorRequest(_message.Message):
+    """ReportConnectorRequest says how a connector fares."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ADDRESS_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    address: _builtins.str
+    """address is where people answer. Empty when it is not known yet. At most 2,048 characters."""
+    problem: _builtins.str
+    """problem is what keeps the connector from working, and what to do. Empty when nothing does. At most 1,024 characters."""
+    def __init__(
+        self,
+        *,
+        address: _builtins.str = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["address", b"address", "problem", b"problem"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportConnectorRequest: _TypeAlias = ReportConnectorRequest  # noqa: Y015
+
+@_typing.final
+class ReportConnectorResponse(_message.Message):
+    """ReportConnectorResponse says that it is heard."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReportConnectorResponse: _TypeAlias = ReportConnectorResponse  # noqa: Y015
 
 @_typing.final
 class LeasedTask(_message.Message):

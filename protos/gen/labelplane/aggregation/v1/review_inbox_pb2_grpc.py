@@ -51,6 +51,11 @@ class ReviewInboxServiceStub:
                 request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressRequest.SerializeToString,
                 response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressResponse.FromString,
                 _registered_method=True)
+        self.ReportConnector = channel.unary_unary(
+                '/labelplane.aggregation.v1.ReviewInboxService/ReportConnector',
+                request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReportConnectorRequest.SerializeToString,
+                response_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReportConnectorResponse.FromString,
+                _registered_method=True)
         self.LeaseTask = channel.unary_unary(
                 '/labelplane.aggregation.v1.ReviewInboxService/LeaseTask',
                 request_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.LeaseTaskRequest.SerializeToString,
@@ -141,6 +146,14 @@ class ReviewInboxServiceServicer:
 
     def GetProgress(self, request, context):
         """GetProgress counts tasks and votes, those of one person besides when the request names one.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReportConnector(self, request, context):
+        """ReportConnector says where a connector brings tasks, and what keeps it from working. It is kept in memory: a
+        connector says it at every look.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -262,6 +275,11 @@ def add_ReviewInboxServiceServicer_to_server(servicer, server):
                     servicer.GetProgress,
                     request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressRequest.FromString,
                     response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressResponse.SerializeToString,
+            ),
+            'ReportConnector': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReportConnector,
+                    request_deserializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReportConnectorRequest.FromString,
+                    response_serializer=labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReportConnectorResponse.SerializeToString,
             ),
             'LeaseTask': grpc.unary_unary_rpc_method_handler(
                     servicer.LeaseTask,
@@ -412,6 +430,33 @@ class ReviewInboxService:
             '/labelplane.aggregation.v1.ReviewInboxService/GetProgress',
             labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressRequest.SerializeToString,
             labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.GetProgressResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReportConnector(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/labelplane.aggregation.v1.ReviewInboxService/ReportConnector',
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReportConnectorRequest.SerializeToString,
+            labelplane_dot_aggregation_dot_v1_dot_review__inbox__pb2.ReportConnectorResponse.FromString,
             options,
             channel_credentials,
             insecure,

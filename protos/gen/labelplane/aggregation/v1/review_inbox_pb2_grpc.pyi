@@ -44,6 +44,10 @@ class ReviewInboxServiceStub:
     """
     GetProgress: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.GetProgressRequest, _review_inbox_pb2.GetProgressResponse]
     """GetProgress counts tasks and votes, those of one person besides when the request names one."""
+    ReportConnector: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.ReportConnectorRequest, _review_inbox_pb2.ReportConnectorResponse]
+    """ReportConnector says where a connector brings tasks, and what keeps it from working. It is kept in memory: a
+    connector says it at every look.
+    """
     LeaseTask: _grpc.UnaryUnaryMultiCallable[_review_inbox_pb2.LeaseTaskRequest, _review_inbox_pb2.LeaseTaskResponse]
     """LeaseTask hands tasks to one person for a while. An item is never handed to a person who has answered it, and no
     more people hold a task at once than it wants votes. Calling it again hands out others than those in `holding`; a
@@ -101,6 +105,10 @@ class ReviewInboxServiceAsyncStub(ReviewInboxServiceStub):
     """
     GetProgress: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.GetProgressRequest, _review_inbox_pb2.GetProgressResponse]  # type: ignore[assignment]
     """GetProgress counts tasks and votes, those of one person besides when the request names one."""
+    ReportConnector: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.ReportConnectorRequest, _review_inbox_pb2.ReportConnectorResponse]  # type: ignore[assignment]
+    """ReportConnector says where a connector brings tasks, and what keeps it from working. It is kept in memory: a
+    connector says it at every look.
+    """
     LeaseTask: _aio.UnaryUnaryMultiCallable[_review_inbox_pb2.LeaseTaskRequest, _review_inbox_pb2.LeaseTaskResponse]  # type: ignore[assignment]
     """LeaseTask hands tasks to one person for a while. An item is never handed to a person who has answered it, and no
     more people hold a task at once than it wants votes. Calling it again hands out others than those in `holding`; a
@@ -173,6 +181,16 @@ class ReviewInboxServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_review_inbox_pb2.GetProgressResponse, _abc.Awaitable[_review_inbox_pb2.GetProgressResponse]]:
         """GetProgress counts tasks and votes, those of one person besides when the request names one."""
+
+    @_abc_1.abstractmethod
+    def ReportConnector(
+        self,
+        request: _review_inbox_pb2.ReportConnectorRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_review_inbox_pb2.ReportConnectorResponse, _abc.Awaitable[_review_inbox_pb2.ReportConnectorResponse]]:
+        """ReportConnector says where a connector brings tasks, and what keeps it from working. It is kept in memory: a
+        connector says it at every look.
+        """
 
     @_abc_1.abstractmethod
     def LeaseTask(
