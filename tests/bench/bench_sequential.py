@@ -2,11 +2,11 @@
 
 Both are aggregated by the same model with the same settings, and draw on the same answers: an annotator asked about an
 item answers alike in both, and the order in which annotators are asked about an item is the same random one.
-Sequential voting starts with two votes on every item; then, in rounds, it fits the model and asks for one more vote on the items
-where it is worth most, at most a twentieth of the items a round, up to nine on an item. It stops when no vote is worth its
-price or at 60 % of the votes, whichever comes first, and its accuracy is that of its last fit: no stopping point is chosen by
-the truth. The price is one for all crowds. The figure is the mean over the seeds; the worst seed and the standard error
-of the mean stand beside it, and the accuracy of three votes on every item, which is as many.
+Sequential voting starts with two votes on every item; then, in rounds, it fits the model and asks for one more vote on
+the items where it is worth most, at most a twentieth of the items a round, up to nine on an item. It stops when no vote
+is worth its price or at 60 % of the votes, whichever comes first, and its accuracy is that of its last fit: no stopping
+point is chosen by the truth. The price is one for all crowds. The figure is the mean over the seeds; the worst seed and
+the standard error of the mean stand beside it, and the accuracy of three votes on every item, which is as many.
 
 The figure is taken with `OneCoin`, whose assumption these crowds meet but for their hard items: errors fall evenly.
 `DawidSkene` is shown beside it. It learns a whole confusion of every annotator, is too sure of itself on so few votes,
