@@ -18,6 +18,10 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "one replica": {"replicas": 1},
     "with KEDA": {"keda": {"enabled": True}},
     "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
+    "an object store of its own": {"objectStore": {"bundled": {"enabled": True}}},
+    "an object store of its own that stays": {
+        "objectStore": {"bundled": {"enabled": True, "storage": "10Gi", "existingSecret": "store"}}
+    },
     "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
