@@ -22,8 +22,9 @@ def full(chart: Chart) -> Objects:
 
 
 def pods(objects: Objects) -> list[Manifest]:
-    """The specifications of all pods: the operator's and those of hooks."""
-    return [objects.pod, *(each["spec"] for each in objects.of("Pod"))]
+    """The specifications of all pods: the operator's, the front's and those of hooks."""
+    deployed = [each["spec"]["template"]["spec"] for each in objects.of("Deployment")]
+    return [*deployed, *(each["spec"] for each in objects.of("Pod"))]
 
 
 # --- The resource definition ---
