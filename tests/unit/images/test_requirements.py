@@ -8,10 +8,14 @@ from import_closure import distributions_of
 REQUIREMENTS = Path(__file__).resolve().parents[3] / "requirements" / "images"
 PROGRAMS = {
     "operator": ("labelplane_operator.__main__",),
-    "scoring": ("labelplane_scoring.__main__",),
+    "scoring": ("labelplane_scoring.__main__", "labelplane_scoring.worker"),
     "aggregation": ("labelplane_aggregation.__main__", "labelplane_aggregation.cleanup"),
-    "distillation": ("labelplane_distillation.__main__",),
-    "review": ("labelplane_review.__main__",),
+    "distillation": (
+        "labelplane_distillation.__main__",
+        "labelplane_distillation.handover.collect",
+        "labelplane_distillation.handover.stage",
+    ),
+    "review": ("labelplane_review.__main__", "labelplane_review.web.__main__"),
     "small": ("labelplane_small.__main__",),
 }
 ON_TOP = frozenset({"torchvision", "transformers"})
