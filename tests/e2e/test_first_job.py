@@ -49,7 +49,7 @@ def test_a_call_without_the_jobs_token_is_refused(jobs: Jobs) -> None:
     address = jobs.user.get("service", "points", "-n", jobs.namespace)["spec"]["clusterIP"]
 
     with grpc.insecure_channel(f"{address}:50051") as channel, pytest.raises(grpc.RpcError) as refused:
-        pb_grpc.ReviewInboxStub(channel).GetProgress(pb.GetProgressRequest(), timeout=30)
+        pb_grpc.ReviewInboxServiceStub(channel).GetProgress(pb.GetProgressRequest(), timeout=30)
 
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
 
