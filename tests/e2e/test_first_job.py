@@ -32,6 +32,9 @@ def test_a_job_that_is_applied_ends_with_its_labels_in_the_bucket_and_no_pod(job
 def test_one_pod_and_a_pod_for_each_service_give_the_same_labels(jobs: Jobs) -> None:
     def distributed(fields: dict[str, Any]) -> None:
         fields["spec"]["profile"] = "Distributed"
+        # Training asks for two cores, which a node of two has not beside all else.
+        requests = {"cpu": "100m", "memory": "512Mi"}
+        fields["spec"]["podOverrides"] = {"distillation": {"resources": {"requests": requests}}}
 
     jobs.apply("one-pod")
     jobs.apply("many-pods", distributed)
