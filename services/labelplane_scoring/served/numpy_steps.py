@@ -47,5 +47,6 @@ def numpy_steps(graph: bytes) -> bytes | None:
     ]
     constants = {each.name: numpy_helper.to_array(each) for each in model.graph.initializer}
     archive = io.BytesIO()
-    np.savez(archive, **{"steps.json": np.array(json.dumps(steps))}, **constants)
+    arrays: dict[str, Any] = {"steps.json": np.array(json.dumps(steps)), **constants}
+    np.savez(archive, **arrays)
     return archive.getvalue()
