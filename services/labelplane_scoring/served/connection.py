@@ -158,13 +158,13 @@ class Connection:
             raise self._refusal(error, about) from error
 
     def _refusal(self, error: grpc.aio.AioRpcError, model: str) -> ServingError:
-        """Return what a status means; Triton uses UNAVAILABLE both for itself and for a model without a version."""
+        """Return what a status means; Triton has one each for itself and for a model, and says which in words."""
         code, details = error.code(), _first_line(error.details())
         where = f"{self.address}: model {model}"
+        if "no available versions" in details or "not at ready state" in details:
+            return ModelNotReady(f"{where} is not ready ({details}): look at the server's log")
         if code is grpc.StatusCode.NOT_FOUND:
             return ModelNotServed(f"{where} is not served there ({details}): load it, or correct serving.model")
-        if code is grpc.StatusCode.UNAVAILABLE and "model" in details:
-            return ModelNotReady(f"{where} is not ready ({details})")
         if code in {grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED}:
             return ServerAway(f"{self.address}: no answer from the inference server ({details}): is it up?")
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED or "batch-size must be" in details:

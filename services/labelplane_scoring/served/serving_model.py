@@ -146,17 +146,17 @@ class ServingModel:
         async with self._making_ready:
             try:
                 signature = await self._server.signature(self.name, self._version)
-            except ModelNotServed as missing:
+            except (ModelNotServed, ModelNotReady):
                 if not self._is_ours:
                     raise
-                await self._load(missing)
+                await self._load()
                 signature = await self._server.signature(self.name, self._version)
         where = f"{self._server.address}: model {self.name}"
         self._input_name = check_signature(signature, expected_signature(self._model.card), where=where)
 
-    async def _load(self, missing: ModelNotServed) -> None:
+    async def _load(self) -> None:
         """Load the model by its digest: as the server's repository has it, else from our files, by either backend."""
-        refusals = [str(missing)]
+        refusals: list[str] = []
         for backend in (None, Backend.ONNX_RUNTIME, Backend.PYTHON):
             served = None if backend is None else await asyncio.to_thread(served_files, self._model, backend)
             try:
@@ -167,7 +167,8 @@ class ServingModel:
                 self._was_given = served is not None
                 return
         raise ModelNotServed(
-            f"{refusals[-1]}: start the server with --model-control-mode=explicit, or put the model into its repository"
+            f"{'; '.join(dict.fromkeys(refusals))}: start the server with --model-control-mode=explicit, "
+            "or put the model into its repository"
         )
 
     async def _patiently(

@@ -173,28 +173,14 @@ async def test_what_a_server_lacks_is_said_in_one_line(service: Served, triton: 
         async with opened(triton, model, name="nothing"):
             pass
 
-    for name, was, becomes, want in (
-        (
-            "two-classes",
-            "dims: [3] },",
-            "dims: [2] },",
-            r"its output logits is FP32 \[-1, 2\], the job's model has FP32 ",
-        ),
-        (
-            "large",
-            "dims: [3, 4, 4]",
-            "dims: [3, 8, 8]",
-            r"its input input is FP32 \[-1, 3, 8, 8\], the job's model has ",
-        ),
-        ("whole", '"input" data_type: TYPE_FP32', '"input" data_type: TYPE_INT32', r"its input input is INT32 "),
-        ("mute", '"embedding"', '"other"', r"gives \['logits', 'other'\] and no embedding"),
+    await serve_as(triton, "two-classes", model, tmp_path, was="dims: [3] },", becomes="dims: [2] },")
+    async with Connection(triton.address) as connection:
+        await connection.load("two-classes")
+    with pytest.raises(
+        ModelDiffers, match=r"two-classes: its output logits is FP32 \[-1, 2\], the job's model has FP32 "
     ):
-        await serve_as(triton, name, model, tmp_path, was=was, becomes=becomes)
-        async with Connection(triton.address) as connection:
-            await connection.load(name)
-        with pytest.raises(ModelDiffers, match=f"model {name}:? {want}"):
-            async with opened(triton, model, name=name):
-                pass
+        async with opened(triton, model, name="two-classes"):
+            pass
 
     await serve_as(triton, "broken", model, tmp_path)
     (triton.repository / "broken/1/model.npz").write_bytes(b"no archive")
@@ -217,7 +203,7 @@ async def test_a_server_that_is_away_is_unavailable(service: Served, triton: Tri
 def test_a_run_on_one_machine_scores_by_the_server_its_job_names(tmp_path: Path, triton: TritonServer) -> None:
     def by_server(job: dict) -> None:  # type: ignore[type-arg]
         job["spec"]["run"] = {"seed": 3}
-        job["spec"]["budget"]["votes"] = 36
+        job["spec"]["budget"]["votes"] = 72
         job["spec"]["serving"] = {"mode": "External", "endpoint": triton.address}
 
     before = triton.log.read_text().count("successfully loaded")
@@ -225,7 +211,7 @@ def test_a_run_on_one_machine_scores_by_the_server_its_job_names(tmp_path: Path,
     text, _ = process.communicate(timeout=280)
 
     assert process.returncode == 0, text
-    assert triton.log.read_text().count("successfully loaded") > before
+    assert triton.log.read_text().count("successfully loaded") > before, text
     assert (tmp_path / "out/export/labels.csv").read_text().count("\n") == 61
 
 

@@ -20,7 +20,7 @@ from labelplane_scoring.served.inference import ServedInference
 from labelplane_scoring.served.numpy_steps import numpy_steps
 from labelplane_scoring.served.repository import Backend, ServedFiles, served_files
 from labelplane_scoring.served.serving_model import Patience, ServingModel
-from labelplane_scoring.served.signatures import Signature, expected_signature
+from labelplane_scoring.served.signatures import Signature, Tensor, check_signature, expected_signature
 
 SPEC = InputSpec(kind=InputKind.HASHED_NGRAMS, dims=8)
 
@@ -240,3 +240,38 @@ async def test_answers_keep_the_order_of_the_items_however_they_are_cut(largest:
 async def test_an_item_that_is_too_large_alone_is_an_error() -> None:
     with pytest.raises(BatchTooLarge):
         await ServedInference(LateModel(largest=0), SPEC, BatchSizes.up_to(256)).infer(["one", "two"])
+
+
+WHERE = "triton:8001: model m"
+INPUT, (LOGITS, EMBEDDING) = SIGNATURE.inputs[0], SIGNATURE.outputs
+
+
+@pytest.mark.parametrize(
+    ("served", "want"),
+    [
+        pytest.param(
+            Signature((Tensor("input", "FP32", (-1, 9)),), (LOGITS, EMBEDDING)),
+            r"its input input is FP32 \[-1, 9\], the job's model has FP32 \[-1, 8\]: serve the job's own model",
+            id="more features",
+        ),
+        pytest.param(
+            Signature((Tensor("input", "INT64", (-1, 8)),), (LOGITS, EMBEDDING)), "its input input is INT64", id="ids"
+        ),
+        pytest.param(Signature((Tensor("input", "FP32", (8,)),), (LOGITS, EMBEDDING)), r"is FP32 \[8\]", id="no batch"),
+        pytest.param(Signature((INPUT, INPUT), (LOGITS, EMBEDDING)), "takes 2 inputs", id="two inputs"),
+        pytest.param(Signature((INPUT,), (LOGITS,)), r"gives \['logits'\] and no embedding", id="an output is missing"),
+        pytest.param(
+            Signature((INPUT,), (Tensor("logits", "FP16", (-1, 3)), EMBEDDING)),
+            "its output logits is FP16",
+            id="halves",
+        ),
+    ],
+)
+def test_a_model_that_differs_is_refused_with_both_shapes(served: Signature, want: str) -> None:
+    with pytest.raises(ModelDiffers, match=f"{WHERE}:? ?.*{want}"):
+        check_signature(served, SIGNATURE, where=WHERE)
+
+
+def test_open_sizes_and_another_name_of_the_input_agree() -> None:
+    served = Signature((Tensor("x", "FP32", (-1, -1)),), (EMBEDDING, Tensor("logits", "FP32", (-1, -1))))
+    assert check_signature(served, SIGNATURE, where=WHERE) == "x"
