@@ -6,7 +6,7 @@ beforehand, as many at once as the pipeline sends. The model is a chain of produ
 one process on one thread of a CPU: a stand-in for a network on a GPU in that the server is what everything waits for.
 Every round runs both.
 
-    python tests/bench/bench_triton.py [--json OUT] [--rounds 3] [--items 4096]
+    python tests/bench/bench_triton.py [--json OUT] [--rounds 3] [--items 8192]
 """
 
 import argparse
@@ -44,7 +44,7 @@ from labelplane_scoring.served.connections import Connections
 
 CLASSES = tuple(f"class-{number}" for number in range(10))
 SPEC = InputSpec(kind=InputKind.HASHED_NGRAMS, dims=512)
-BLOCK, IN_FLIGHT, BATCH_SIZES, TARGET = 512, 4, (32, 64, 128, 256), 0.9
+BLOCK, IN_FLIGHT, BATCH_SIZES, TARGET = 512, 8, (32, 64, 128, 256), 0.9
 
 
 def make_texts(count: int) -> list[str]:
@@ -164,7 +164,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--items", type=int, default=4096)
+    parser.add_argument("--items", type=int, default=8192)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, running_triton(Path(name) / "triton") as server:
         found = asyncio.run(measured(Path(name), server.address, items=options.items, rounds=options.rounds))

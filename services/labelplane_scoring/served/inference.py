@@ -17,7 +17,7 @@ from labelplane_scoring.served.errors import BatchTooLarge
 
 __all__ = ["ServedInference", "ServedModel"]
 
-_AT_ONCE: Final = 4
+_AT_ONCE: Final = 8
 """Requests in flight of one process: one is answered while others travel or are encoded."""
 
 
