@@ -40,8 +40,18 @@ def conclusion(job: LabelingJob) -> list[str]:
     complete = find_condition(status.conditions, ConditionType.COMPLETE)
     why = f" ({complete.message})" if complete is not None and complete.message else ""
     lines = [f"{_took(status)}{_labels(status)} from {status.cost.votes:,} votes of people{_price(job)}{why}"]
-    lines.extend(line for line in (_states(job), _gate(job), _audit(status), _truth(status), _silent(status)) if line)
+    lines.extend(
+        line
+        for line in (_states(job), _gate(job), _audit(status), _truth(status), _choice(status), _silent(status))
+        if line
+    )
     return lines
+
+
+def _choice(status: LabelingJobStatus) -> str:
+    """Return which model of annotators weighed most in the last aggregation, and why, where several were weighed."""
+    why = last_reference(status, Stage.AGGREGATE, "choice")
+    return f"model of annotators: {why}" if why else ""
 
 
 def _silent(status: LabelingJobStatus) -> str:

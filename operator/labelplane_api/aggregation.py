@@ -51,8 +51,9 @@ class Aggregation(ApiModel):
 
     method: AggregationMethod = option(
         "method is the model of annotators: MajorityVote, WeightedMajorityVote, DawidSkene, OneCoin, Glad, Mace, "
-        "VariationalBayes, MinimaxEntropy, LabelModel, or Auto (chosen by held-out votes).",
-        AggregationMethod.DAWID_SKENE,
+        "VariationalBayes, MinimaxEntropy, LabelModel, or Auto (several models, weighted by the held-out votes that "
+        "each foretells; the status says how).",
+        AggregationMethod.AUTO,
     )
     dawid_skene: DawidSkeneSettings = group(DawidSkeneSettings, "dawidSkene holds the settings of method DawidSkene.")
     model_prior: Bool = option(

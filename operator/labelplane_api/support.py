@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from labelplane_api.aggregation import AggregationMethod
 from labelplane_api.errors import NotSupportedError
 from labelplane_api.job import LabelingJob
 from labelplane_api.output import ExportFormat
@@ -51,24 +50,11 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.sources.knowledgeBases.wordNet.uri", _in_another_cloud),
     Unbuilt("spec.sources.knowledgeBases.wikipedia.uri", _in_another_cloud),
     Unbuilt("spec.sources.models"),
-    Unbuilt(
-        "spec.aggregation.method",
-        _other_than(
-            AggregationMethod.AUTO,
-            AggregationMethod.MAJORITY_VOTE,
-            AggregationMethod.DAWID_SKENE,
-            AggregationMethod.ONE_COIN,
-            AggregationMethod.GLAD,
-            AggregationMethod.MACE,
-            AggregationMethod.VARIATIONAL_BAYES,
-            AggregationMethod.LABEL_MODEL,
-        ),
-    ),
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),
     Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS, ServingMode.EXTERNAL)),
-    Unbuilt("spec.scaling"),
+    Unbuilt("spec.scaling.scaleDownDelaySeconds"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.podOverrides.triton"),
 )
@@ -76,13 +62,14 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
 
 _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.scheduling"),
+    Unbuilt("spec.scaling"),
     Unbuilt("spec.podOverrides"),
     Unbuilt("spec.output.deletionPolicy"),
 )
 
 
-_ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
-"""What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
+_WITHOUT_FRONT: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
+"""What a cluster has not whose installation serves no review page."""
 
 ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (
     *UNBUILT,
@@ -107,9 +94,14 @@ def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     return unsupported(job, table=_ABOUT_A_CLUSTER)
 
 
-def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
-    """List the fields that the job sets and that are not built yet where an operator runs it."""
-    return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
+def unsupported_on_clusters(job: LabelingJob, *, has_front: bool) -> tuple[str, ...]:
+    """List the fields that the job sets and that are not built yet where an operator runs it.
+
+    Args:
+        job: the job.
+        has_front: whether the installation serves the review page.
+    """
+    return unsupported(job, table=UNBUILT if has_front else (*UNBUILT, *_WITHOUT_FRONT))
 
 
 def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHINE) -> None:

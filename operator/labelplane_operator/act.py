@@ -120,8 +120,16 @@ class Actor:
             is_held = FINALIZER in job.metadata.finalizers if plan.finalizer is None else plan.finalizer
             return build_holding(job, self._platform) if is_held else ()
         token = self._token_of(uid_of(job))
+        count = plan.workers
+        workers, seconds = (None, None) if count is None else (count.replicas, count.seconds_per_shard)
         return build_children(
-            job, plan.parts, self._platform, token=token, workers=plan.workers, training=plan.training
+            job,
+            plan.parts,
+            self._platform,
+            token=token,
+            workers=workers,
+            seconds_per_shard=seconds,
+            training=plan.training,
         )
 
     async def _have_children(self, job: LabelingJob, children: Sequence[Child]) -> None:

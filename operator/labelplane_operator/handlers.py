@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -15,6 +15,7 @@ from labelplane_operator.workqueue import WorkQueue
 __all__ = ["WATCHED", "Watches"]
 
 WATCHED = (LABELING_JOB, POD, *CHILDREN)
+"""What is watched on every cluster."""
 
 _log = logging.getLogger(__name__)
 
@@ -26,9 +27,18 @@ class Watches:
         cache: keeps what was seen.
         queue: is given the keys of jobs to look at.
         relisted: called with a kind when its watch began anew with a list, so that what vanished unseen is found.
+        kinds: what is watched.
     """
 
-    def __init__(self, cache: ObjectCache, queue: WorkQueue[JobKey], *, relisted: Callable[[Kind], None]) -> None:
+    def __init__(
+        self,
+        cache: ObjectCache,
+        queue: WorkQueue[JobKey],
+        *,
+        relisted: Callable[[Kind], None],
+        kinds: Sequence[Kind] = WATCHED,
+    ) -> None:
+        self._kinds = kinds
         self._cache = cache
         self._queue = queue
         self._relisted = relisted
@@ -39,7 +49,7 @@ class Watches:
         """Return the registry: one handler a kind, and how to log in."""
         registry = kopf.OperatorRegistry()
         kopf.on.login(registry=registry)(_login)
-        for kind in WATCHED:
+        for kind in self._kinds:
             kopf.on.event(kind.group, kind.version, kind.plural, registry=registry)(self._handler(kind))
         return registry
 

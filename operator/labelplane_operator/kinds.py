@@ -11,6 +11,7 @@ __all__ = [
     "LABELING_JOB",
     "LEASE",
     "POD",
+    "SCALED_OBJECT",
     "SECRET",
     "Kind",
     "kind_of",
@@ -46,6 +47,8 @@ SECRET = Kind("", "v1", "Secret", "secrets")
 CONFIG_MAP = Kind("", "v1", "ConfigMap", "configmaps")
 LEASE = Kind("coordination.k8s.io", "v1", "Lease", "leases")
 EVENT = Kind("events.k8s.io", "v1", "Event", "events")
+SCALED_OBJECT = Kind("keda.sh", "v1alpha1", "ScaledObject", "scaledobjects")
+"""Watched only where KEDA is."""
 
 CHILDREN = (
     DEPLOYMENT,
@@ -57,7 +60,7 @@ CHILDREN = (
 )
 """What the operator makes for a job and watches. Secrets are missing: it may create them, and read none."""
 
-KINDS = (LABELING_JOB, POD, SECRET, CONFIG_MAP, LEASE, EVENT, *CHILDREN)
+KINDS = (LABELING_JOB, POD, SECRET, CONFIG_MAP, LEASE, EVENT, SCALED_OBJECT, *CHILDREN)
 
 _BY_NAME = {(kind.api_version, kind.kind): kind for kind in KINDS}
 

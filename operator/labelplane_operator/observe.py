@@ -3,9 +3,11 @@
 Only a job whose pods do not start costs requests to the API server, where it names ConfigMaps.
 """
 
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_api.running import Profile
 from labelplane_api.status import Stage
 from labelplane_operator.builders import (
@@ -14,6 +16,7 @@ from labelplane_operator.builders import (
     TRAINING_COMPONENT,
     cleanup_name,
     training_name,
+    workload_name,
 )
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.child_views import (
@@ -26,13 +29,13 @@ from labelplane_operator.child_views import (
 )
 from labelplane_operator.config_maps import read_keys
 from labelplane_operator.errors import QueueAway
+from labelplane_operator.external_scaler import Depths
 from labelplane_operator.history import is_finished
 from labelplane_operator.job_identity import key_of, uid_of
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT, JOB, POD
 from labelplane_operator.kube import Kube
 from labelplane_operator.observed import Observed, PodView, Problem, TrainingState, TrainingView
-from labelplane_operator.parts import Part
 from labelplane_operator.policies.config_maps import NamedKey, find_missing_key, named_keys, storage_keys
 from labelplane_operator.policies.deletion import is_being_deleted
 from labelplane_operator.policies.keda import queue_subject
@@ -41,18 +44,10 @@ from labelplane_operator.policies.scaling import QueueDepth
 from labelplane_operator.policies.training_image import failed_training, queued_training
 from labelplane_operator.service_calls import PodsNotReady, ServiceUnavailable
 
-__all__ = ["Depths", "Observer"]
+__all__ = ["Observer"]
 
 _SCORE = "score"
 """The stage as a queue is named by it."""
-
-
-class Depths(Protocol):
-    """Reads how deep queues are."""
-
-    async def depth(self, subject: str) -> QueueDepth:
-        """Return the depth of a queue, one that is not there as empty; `QueueAway` when nobody can be asked."""
-        ...
 
 
 class Observer:
@@ -73,6 +68,7 @@ class Observer:
         training = self._training(job)
         problem = self._problem(key_of(job)) or queued_training(training)
         queue, away = await self._queue(job)
+        seen = Observed(problem=problem, queue=queue, workers=self._workers(job), training=training)
         try:
             if job.status.prepare is None:
                 self._services.require_pod(job, Stage.PREPARE)
@@ -82,13 +78,8 @@ class Observer:
             is_starting = isinstance(error, PodsNotReady)
             if is_starting and problem is None:
                 problem = await self._missing_key(job, named_keys(job))
-            return Observed(
-                unavailable=str(error), awaits_pods=is_starting, problem=problem, queue=queue, training=training
-            )
-        operation = operation or failed_training(training)
-        return Observed(
-            operation=operation, inbox=inbox, unavailable=away, problem=problem, queue=queue, training=training
-        )
+            return replace(seen, unavailable=str(error), awaits_pods=is_starting, problem=problem)
+        return replace(seen, operation=operation or failed_training(training), inbox=inbox, unavailable=away)
 
     async def _queue(self, job: LabelingJob) -> tuple[QueueDepth | None, str]:
         """Return what is on the queue of a job that scores by workers; None when that is not known, and why."""
@@ -101,6 +92,10 @@ class Observer:
             return await self._depths.depth(queue_subject(job.metadata.namespace, uid_of(job), _SCORE)), ""
         except QueueAway as error:
             return None, f"{error}; the scoring workers stay as many as they are"
+
+    def _workers(self, job: LabelingJob) -> int:
+        live = self._cache.child(key_of(job), DEPLOYMENT, workload_name(job, Part.SCORING_WORKER))
+        return int(live["spec"].get("replicas") or 0) if live is not None else 0
 
     async def _removal(self, job: LabelingJob) -> Observed:
         """Return how far the removal of the results is."""

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from labelplane_operator.policies.scaling import QueueDepth
+from labelplane_operator.policies.scaling import QueueDepth, Sample
+from labelplane_operator.policies.shard_time import ShardTime
 
 __all__ = [
     "CleanupState",
@@ -19,6 +20,7 @@ __all__ = [
     "OperationView",
     "PodView",
     "Problem",
+    "ScalingMemory",
     "TrainingState",
     "TrainingView",
 ]
@@ -188,6 +190,19 @@ class TrainingView:
 
 
 @dataclass(frozen=True, slots=True)
+class ScalingMemory:
+    """What one decision about the scoring workers leaves to the next.
+
+    Attributes:
+        history: what was wanted; empty where that is not known.
+        shard_time: how long a shard takes; None before the queue was seen.
+    """
+
+    history: tuple[Sample, ...] = ()
+    shard_time: ShardTime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Observed:
     """Everything that one reconcile read.
 
@@ -201,6 +216,8 @@ class Observed:
         problem: why the job's pods cannot run; None when they can, or are not seen yet.
         cleanup: the Job that removes the results; None while there is none.
         queue: what is on the queue of the scoring workers; None while it is not known, or nobody scores.
+        workers: how many scoring workers their Deployment should have now.
+        scaling: what was seen of them before.
         training: the Job of a training image, for the operation that the status names; None while there is none.
         refusals: what of the spec cannot be had on this cluster, one sentence each, beyond what the spec itself tells.
     """
@@ -212,5 +229,7 @@ class Observed:
     problem: Problem | None = None
     cleanup: CleanupView | None = None
     queue: QueueDepth | None = None
+    workers: int = 0
+    scaling: ScalingMemory = ScalingMemory()
     training: TrainingView | None = None
     refusals: tuple[str, ...] = ()

@@ -11,12 +11,13 @@ from typing import Final
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, find_condition, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
+from labelplane_api.parts import Part
+from labelplane_api.sources import Connector
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
 from labelplane_operator.observed import InboxView, Observed, OperationError, OperationState, Problem, TrainingState
-from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
 from labelplane_operator.policies.deletion import decide_removal, holds_object, is_being_deleted
@@ -26,7 +27,7 @@ from labelplane_operator.policies.retry import next_try, next_try_for_prefix
 from labelplane_operator.policies.steps import Finish, OpenRound, RunStage, SkipTraining, Step, next_step
 from labelplane_operator.policies.stopping import Stop, decide_stop
 from labelplane_operator.policies.waiting import GiveUp, Wait
-from labelplane_operator.policies.worker_count import wanted_workers
+from labelplane_operator.policies.worker_count import WorkerCount, decide_workers
 from labelplane_operator.requests import Installation, StageRequest, build_request, request_id, training_run
 from labelplane_operator.training_run import TrainingRun
 
@@ -67,7 +68,7 @@ class Plan:
         training: the try of a training image whose Job should stand, before Train is started and while it runs.
         parts: the services that should be up on a cluster. Empty, the job keeps its other objects and no pod; None, it
             keeps no object at all.
-        workers: the scoring workers that should be up while that part is; None leaves their number as it is.
+        workers: how many scoring workers should be up while that part is, and why; None leaves their number as it is.
         events: what to tell people, after the status is written.
         requeue_after_seconds: when to look again without a new event; None when only a change of the spec matters.
         finalizer: whether the finalizer of the results should stand; None leaves it as it is.
@@ -80,7 +81,7 @@ class Plan:
     start: StageRequest | None = None
     training: TrainingRun | None = None
     parts: frozenset[Part] | None = None
-    workers: int | None = None
+    workers: WorkerCount | None = None
     events: tuple[Event, ...] = ()
     requeue_after_seconds: float | None = None
     finalizer: bool | None = None
@@ -104,7 +105,7 @@ def make_plan(job: LabelingJob, observed: Observed, *, installation: Installatio
         plan,
         status=status,
         parts=wanted_parts(status, trains_outside=trains_outside),
-        workers=wanted_workers(job.spec.scaling, observed.queue),
+        workers=decide_workers(job, status, observed, now=now),
         events=_changes(job.status, status),
     )
     return _with_object(job, plan, now=now) if installation.is_cluster else plan
@@ -170,12 +171,22 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
+    if unbuilt := _unbuilt(job, installation):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
-    wrong = (*(refusals(job) if installation.is_cluster else ()), *observed.refusals)
+    wrong = (*_cluster_refusals(job, installation), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)
+
+
+def _unbuilt(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
+    if not installation.is_cluster:
+        return unsupported(job)
+    return unsupported_on_clusters(job, has_front=bool(installation.review_address))
+
+
+def _cluster_refusals(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
+    return refusals(job, has_keda=installation.has_keda) if installation.is_cluster else ()
 
 
 # -- the object on a cluster ------------------------------------------------------------------------------------------
@@ -375,7 +386,7 @@ def _wait(
     now: datetime,
 ) -> Plan:
     inbox = observed.inbox or InboxView()
-    address = inbox.connector_address or installation.review_address
+    address = inbox.connector_address or _voting_address(job, installation)
     text = observed.unavailable or _asking(job, step, address=address, problem=inbox.connector_problem)
     kind = ConditionType.WAITING_FOR_ANNOTATIONS
     status = folds.with_condition(job, status, kind, ConditionStatus.TRUE, Reason.VOTES_MISSING, text, now=now)
@@ -388,6 +399,15 @@ def _wait(
     left = None if step.until is None or step.missing is None else (step.until - now).total_seconds()
     soon = AWAITING_SECONDS if observed.awaits_pods else _waiting_seconds(status, now=now)
     return Plan(status, requeue_after_seconds=_sooner(soon, left))
+
+
+def _voting_address(job: LabelingJob, installation: Installation) -> str:
+    """Return where people vote; empty where there is no one place. On a cluster all jobs share one front."""
+    humans, address = job.spec.sources.humans, installation.review_address
+    if not installation.is_cluster or not address:
+        return address
+    is_asked_there = humans is not None and humans.connector is Connector.INBOX
+    return f"{address.rstrip('/')}/t/{job.metadata.namespace}/{job.metadata.name}" if is_asked_there else ""
 
 
 def _asking(job: LabelingJob, step: Wait, *, address: str, problem: str) -> str:

@@ -16,15 +16,17 @@ from typing import Any
 import kopf
 from prometheus_client import REGISTRY
 
+from labelplane_api.tokens import job_token
 from labelplane_operator.act import Actor
 from labelplane_operator.builders import Images, Platform, Queue
 from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.election import Election, LeaseSettings
 from labelplane_operator.errors import InvalidSettings
 from labelplane_operator.event_recorder import EventRecorder
+from labelplane_operator.external_scaler import ExternalScaler, ScalerServer
 from labelplane_operator.handlers import WATCHED, Watches
 from labelplane_operator.job_services import JobServices
-from labelplane_operator.kinds import DEPLOYMENT
+from labelplane_operator.kinds import DEPLOYMENT, SCALED_OBJECT
 from labelplane_operator.kopf_settings import kopf_settings
 from labelplane_operator.kube import Kube, open_client
 from labelplane_operator.metrics import JobCollector, OperatorMetrics
@@ -36,7 +38,6 @@ from labelplane_operator.requests import Installation
 from labelplane_operator.service_channels import ServiceChannels
 from labelplane_operator.settings import PREFIX, OperatorSettings
 from labelplane_operator.sweeps import Sweeps
-from labelplane_operator.tokens import job_token
 from labelplane_operator.workers import Workers
 from labelplane_operator.workqueue import WorkQueue
 
@@ -73,6 +74,7 @@ class _Operator:
     def __init__(self, settings: OperatorSettings, key: bytes) -> None:
         self._settings = settings
         self._token_of = partial(job_token, key)
+        self._watched = (*WATCHED, SCALED_OBJECT) if settings.scaler_address else WATCHED
         self._metrics = OperatorMetrics(REGISTRY)
         self._cache = ObjectCache()
         self._queue: WorkQueue[JobKey] = WorkQueue()
@@ -93,23 +95,40 @@ class _Operator:
         except OSError as error:
             ports = f"{PREFIX}HEALTH_PORT {health_port}, {PREFIX}METRICS_PORT {metrics_port}"
             raise InvalidSettings(f"{ports}: {error.strerror}") from error
+        depths = self._open_depths()
+        scaler = await self._serve_scaler(depths)
         async with open_client() as client:
             self._kube = Kube(client, may_write=self._may_write, count=self._metrics.requested)
             self._election = Election(self._kube, self._lease(), monotonic=time.monotonic, now=_now)
             epoch = await self._until_stopped(self._election.acquire())
             if epoch is not None:
-                await self._lead(self._kube, self._election, epoch)
+                await self._lead(self._kube, self._election, depths, epoch)
             await self._election.release()
+        if scaler is not None:
+            await scaler.stop()
+        if depths is not None:
+            await depths.close()
         await probes.stop()
         return WATCHES_ENDED if self._have_watches_ended else 0
 
-    async def _lead(self, kube: Kube, election: Election, epoch: int) -> None:
+    async def _serve_scaler(self, depths: NatsDepths | None) -> ScalerServer | None:
+        """Answer KEDA where it may ask; stand-bys do too, as an answer follows from the queue alone."""
+        port = self._settings.scaler_port
+        if not port or depths is None:
+            return None
+        server = ScalerServer(ExternalScaler(depths))
+        try:
+            await server.start(f"[::]:{port}")
+        except OSError as error:
+            raise InvalidSettings(f"{PREFIX}SCALER_PORT {port}: {error.strerror}") from error
+        return server
+
+    async def _lead(self, kube: Kube, election: Election, depths: NatsDepths | None, epoch: int) -> None:
         _log.info("leads with epoch %d", epoch)
         self._metrics.is_leader.set(1)
         keeper = asyncio.create_task(self._keep_lease(election))
         channels = ServiceChannels(self._settings.service_address)
         recorder = EventRecorder(kube)
-        depths = self._open_depths()
         reconciler = self._reconciler(kube, channels, recorder, depths, epoch)
         workers = Workers(self._queue, reconciler.reconcile, self._metrics)
         async with self._watching(kube), recorder.running(), workers.running(self._settings.workers):
@@ -117,8 +136,6 @@ class _Operator:
             _log.info("stops: reconciles that run are finished")
         keeper.cancel()
         await channels.close_all()
-        if depths is not None:
-            await depths.close()
 
     async def _keep_lease(self, election: Election) -> None:
         try:
@@ -145,10 +162,20 @@ class _Operator:
             Observer(kube, self._cache, services, depths=depths),
             Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
             services,
-            installation=Installation(self._settings.installation, epoch, is_cluster=True),
+            installation=self._installation(epoch),
             recorder=recorder,
             metrics=self._metrics,
             now=_now,
+        )
+
+    def _installation(self, epoch: int) -> Installation:
+        settings = self._settings
+        return Installation(
+            settings.installation,
+            epoch,
+            is_cluster=True,
+            review_address=settings.review_address,
+            has_keda=bool(settings.scaler_address),
         )
 
     # -- watches ------------------------------------------------------------------------------------------------------
@@ -157,13 +184,15 @@ class _Operator:
     async def _watching(self, kube: Kube) -> AsyncIterator[None]:
         """Run the watches; yield when their first lists are in."""
         sweeps = Sweeps(kube, self._cache, self._queue, namespaces=self._settings.namespaces)
-        watches = Watches(self._cache, self._queue, relisted=sweeps.request)
+        watches = Watches(self._cache, self._queue, relisted=sweeps.request, kinds=self._watched)
         stop = asyncio.Event()
         tasks = await kopf.spawn_tasks(
             registry=watches.registry(),
-            settings=kopf_settings(WATCHED),
+            settings=kopf_settings(self._watched),
             namespaces=self._settings.namespaces,
             clusterwide=not self._settings.namespaces,
+            # Not asked for, kopf would look up a user whom an image need not know.
+            identity=self._settings.pod_name,  # type: ignore[arg-type]  # a str by another name, which kopf keeps
             stop_flag=stop,
         )
         self._heed_signals()  # kopf has put its own in their place
@@ -171,7 +200,7 @@ class _Operator:
         running.add_done_callback(self._watches_ended)
         try:
             await watches.settle(quiet_seconds=_SETTLE_QUIET_SECONDS, most_seconds=_SETTLE_MOST_SECONDS)
-            resync = asyncio.create_task(sweeps.every(self._settings.resync_seconds, WATCHED))
+            resync = asyncio.create_task(sweeps.every(self._settings.resync_seconds, self._watched))
             yield
             resync.cancel()
         finally:
@@ -221,6 +250,7 @@ class _Operator:
             namespace=settings.pod_namespace,
             trusted_packages=settings.trusted_package_names,
             queue=queue if settings.queue_servers else None,
+            scaler_address=settings.scaler_address,
         )
 
     def _open_depths(self) -> NatsDepths | None:

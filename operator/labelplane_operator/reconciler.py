@@ -1,7 +1,9 @@
 """One reconcile: observe, plan, act, write the status, tell people. Level-triggered: doing it twice changes nothing."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,12 +20,13 @@ from labelplane_operator.cache import JobKey, ObjectCache
 from labelplane_operator.errors import ApiForbidden, ApiInvalid, ApiNotFound, Blocked, NameTaken
 from labelplane_operator.event_recorder import EventRecorder
 from labelplane_operator.job_events import event_manifest
+from labelplane_operator.job_identity import uid_of
 from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import LABELING_JOB
 from labelplane_operator.kube import Kube
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
-from labelplane_operator.observed import Observed, OperationState, Problem
+from labelplane_operator.observed import Observed, OperationState, Problem, ScalingMemory
 from labelplane_operator.plan import Plan, make_plan, plan_for_invalid, plan_when_blocked
 from labelplane_operator.requests import Installation
 
@@ -31,6 +34,8 @@ __all__ = ["Reconciler"]
 
 PROGRESS_SECONDS = 10.0
 """How often a status is written when nothing but the progress of the running operation has changed."""
+
+_log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 
@@ -62,6 +67,7 @@ class Reconciler:
         self._now = now
         self._uids: dict[JobKey, str] = {}
         self._written: dict[str, datetime] = {}
+        self._scaling: dict[str, ScalingMemory] = {}
 
     async def reconcile(self, key: JobKey) -> float | None:
         """Bring one job a step on; return when to look again, in seconds, or None when only a change matters.
@@ -81,8 +87,9 @@ class Reconciler:
         return await self._pursue(manifest, job)
 
     async def _pursue(self, manifest: Object, job: LabelingJob) -> float | None:
-        observed = await self._observer.observe(job)
+        observed = replace(await self._observer.observe(job), scaling=self._scaling.get(uid_of(job), ScalingMemory()))
         plan = make_plan(job, observed, installation=self._installation, now=self._now())
+        self._remember_scaling(job, observed, plan)
         has_ended = await self._act(manifest, job, plan)
         await self._settle(self._standing(manifest), plan)
         # Only now the operation is not looked at again.
@@ -91,6 +98,15 @@ class Reconciler:
             await self._services.forget(manifest["metadata"]["uid"])
         # At once only after the status is written: waking the job before would get past the wait of one that fails.
         return 0.0 if has_ended else plan.requeue_after_seconds
+
+    def _remember_scaling(self, job: LabelingJob, observed: Observed, plan: Plan) -> None:
+        """Keep what was wanted of the workers for the next decision, while there is one to make."""
+        if plan.workers is None:
+            self._scaling.pop(uid_of(job), None)
+            return
+        self._scaling[uid_of(job)] = plan.workers.memory
+        if plan.workers.replicas != observed.workers:
+            _log.info("%s/%s: %s", job.metadata.namespace, job.metadata.name, plan.workers.message)
 
     async def _refuse(self, manifest: Object, error: SpecInvalidError) -> float | None:
         metadata = _metadata(manifest)
@@ -132,6 +148,7 @@ class Reconciler:
         if before and before != uid:
             self._actor.forget(before)
             self._written.pop(before, None)
+            self._scaling.pop(before, None)
             await self._services.forget(before)
         if uid:
             self._uids[key] = uid

@@ -36,6 +36,10 @@ class OperatorSettings(BaseModel):
     resync_seconds: float = Field(default=600.0, ge=1, le=86_400, description="How often every kind is listed again.")
     health_port: int = Field(default=8080, ge=0, le=65535, description="Port of /healthz and /readyz.")
     metrics_port: int = Field(default=9090, ge=0, le=65535, description="Port of /metrics.")
+    scaler_port: int = Field(default=0, ge=0, le=65535, description="Port of KEDA's external scaler; 0 serves none.")
+    scaler_address: str = Field(
+        default="", max_length=300, description="Where KEDA reaches the external scaler, host:port."
+    )
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
     image_small: str = Field(min_length=1, description="Image of profile Small: all services in one.")
     image_aggregation: str = Field(min_length=1)
@@ -50,7 +54,11 @@ class OperatorSettings(BaseModel):
         pattern=r"\{service\}",
         description="Where a job's Service is reached; {service} and {namespace} are filled in.",
     )
-
+    review_address: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="Where people reach the review page of all jobs; empty where there is none.",
+    )
     queue_servers: str = Field(
         default="",
         pattern=r"^((nats|tls)://[^,\s]+(,(nats|tls)://[^,\s]+)*)?$",
@@ -76,6 +84,12 @@ class OperatorSettings(BaseModel):
             raise ValueError("renew_deadline_seconds must be at least 1.2 times retry_period_seconds")
         if self.lease_duration_seconds <= self.renew_deadline_seconds:
             raise ValueError("lease_duration_seconds must be above renew_deadline_seconds")
+        return self
+
+    @model_validator(mode="after")
+    def _scaler_is_reached(self) -> Self:
+        if bool(self.scaler_port) != bool(self.scaler_address):
+            raise ValueError("scaler_port and scaler_address go together: give both or neither")
         return self
 
     @field_validator("queue_api_prefix")

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         MODELS,
         Abstention,
         Auto,
+        Blend,
         ClassPrior,
         DawidSkene,
         DuplicateVotes,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         LabelModel,
         Mace,
         MajorityVote,
+        MinimaxEntropy,
         OneCoin,
         Reliabilities,
         Reliability,
@@ -46,6 +48,7 @@ if TYPE_CHECKING:
         TruthModel,
         VariationalBayes,
         VoteMatrix,
+        WeightedMajorityVote,
     )
 
 __all__ = [
@@ -54,6 +57,7 @@ __all__ = [
     "AggregationError",
     "Agreement",
     "Auto",
+    "Blend",
     "ClassPrior",
     "DawidSkene",
     "DuplicateVotes",
@@ -63,6 +67,7 @@ __all__ = [
     "Level",
     "Mace",
     "MajorityVote",
+    "MinimaxEntropy",
     "OneCoin",
     "PairwiseKappas",
     "Reliabilities",
@@ -72,6 +77,7 @@ __all__ = [
     "TruthModel",
     "VariationalBayes",
     "VoteMatrix",
+    "WeightedMajorityVote",
     "cohen_kappa",
     "cohen_kappas",
     "fleiss_kappa",

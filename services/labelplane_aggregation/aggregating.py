@@ -142,5 +142,6 @@ def _figures(inferred: Inferred, index: pa.Table, classes: tuple[str, ...]) -> d
         "log_likelihood": inferred.log_likelihood,
         "objective": inferred.objective,
     }
+    figures |= {f"weight_{model}": weight for model, weight in inferred.weights.items()}
     error = estimated_error(inferred.posteriors, leave_out=gold_ids)
     return figures if error is None else figures | {"estimated_error": error}

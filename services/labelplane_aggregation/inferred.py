@@ -1,5 +1,6 @@
 """What inference is told besides votes, and what it gives."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,7 +73,8 @@ class Inferred:
         has_converged: whether the model stopped by itself.
         log_likelihood: of the votes under the model, in nats; 0 where the model has none.
         objective: what the model climbed; 0 where it climbs nothing.
-        choice: which model was taken and why, in one sentence; empty where there was no choice.
+        choice: which model weighed most and why, in one sentence; empty where there was no choice.
+        weights: model -> share in the result, 0 to 1; empty where there was no choice.
         asked: ids of the items that people have voted on.
     """
 
@@ -84,6 +86,7 @@ class Inferred:
     log_likelihood: float
     objective: float
     choice: str = ""
+    weights: Mapping[str, float] = field(default_factory=dict)
     asked: Any = field(default_factory=lambda: pa.array([], pa.string()))
 
 

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from labelplane_aggregation.errors import AggregationError
 from labelplane_aggregation.inferred import Gold, Inferred
-from labelplane_aggregation.models import MODELS, Fit, MajorityVote, VoteMatrix
+from labelplane_aggregation.models import MODELS, Fit, MajorityVote, VoteMatrix, WeightedMajorityVote
 from labelplane_aggregation.predicting import PredictionTable
 from labelplane_aggregation.requests import Inference, Task
 from labelplane_aggregation.rule_evidence import rule_priors, with_rule_items
@@ -39,8 +39,8 @@ FloatArray = npt.NDArray[np.float64]
 _EVEN_ITEMS = 20.0
 """Items of each class that are added to gold's when classes are counted: a few gold items say little of shares."""
 
-_TAKES_ALL = frozenset({"MajorityVote"})
-"""Methods that count a rule's vote as any other."""
+_TAKES_ALL = frozenset({"MajorityVote", "WeightedMajorityVote"})
+"""Methods that count a rule's vote as any other's."""
 
 _FIRST = {"Auto": "DawidSkene"}
 """Methods in whose place another judges the rules: Auto fits many models, and the choice between them comes later."""
@@ -59,17 +59,17 @@ def infer(
 ) -> Inferred:
     """Infer every item's class from all votes.
 
-    An adjudicated vote wins: its item is held at its class, as gold is. Majority vote takes all others alike. Under
-    every other method rules and knowledge bases are weighed by themselves (`sources.weigh_rules`), with people's labels
-    and gold as the measure, and what they say of an item becomes its prior beside the model's; the method then infers
-    from people's votes, and where there are none that prior decides.
+    An adjudicated vote wins: its item is held at its class, as gold is. Majority votes, plain and weighted, take all
+    others alike. Under every other method rules and knowledge bases are weighed by themselves (`sources.weigh_rules`),
+    with people's labels and gold as the measure, and what they say of an item becomes its prior beside the model's; the
+    method then infers from people's votes, and where there are none that prior decides.
 
     Args:
         votes: `VOTES` as they came; only those that count are used, and of two of one annotator the later.
         task: kind and classes.
         inference: the model and its parameters.
         gold: items whose class is held fixed, so that they teach the annotators' reliabilities; gate gold alone.
-        predictions: a model's probabilities, each item's prior; Majority vote takes none.
+        predictions: a model's probabilities, each item's prior; majority votes take none.
 
     Raises:
         InvalidInput: votes or parameters do not fit; the message says which.
@@ -111,6 +111,7 @@ def _by_votes(
         log_likelihood=float(fit.log_likelihood_[-1]) if len(fit.log_likelihood_) else 0.0,
         objective=float(fit.objective_[-1]) if len(fit.objective_) else 0.0,
         choice=fit.selection_.reason if fit.selection_ else "",
+        weights=fit.selection_.weights if fit.selection_ else {},
         asked=pc.unique(counting.filter(is_by_people(counting)).column("item_id")),
     )
 
@@ -191,7 +192,7 @@ def _fit(
     parameters: dict[str, Any] = dict(inference.parameters)
     model = MODELS[inference.method](**parameters, seed=inference.seed)
     known = None if gold is None or not len(gold) else _unit_gold(gold, task)
-    if predictions is None or isinstance(model, MajorityVote):
+    if predictions is None or isinstance(model, MajorityVote | WeightedMajorityVote):
         return model.fit(matrix, gold=known)
     prior = predictions.floored(_items_of(matrix.item_ids, units))
     return model.fit(matrix, gold=known, item_prior=prior)

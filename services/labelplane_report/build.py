@@ -44,6 +44,7 @@ class ReportTables:
         reliabilities: RELIABILITIES of the last aggregation.
         item_errors: ITEM_ERRORS; None when every item could be used.
         rules: RULE_DIAGNOSTICS; None when only people vote.
+        choice: Which model of annotators weighed most and why, in one sentence; empty where one alone was asked for.
     """
 
     index: pa.Table
@@ -52,6 +53,7 @@ class ReportTables:
     reliabilities: pa.Table
     item_errors: pa.Table | None = None
     rules: pa.Table | None = None
+    choice: str = ""
 
 
 def build_report(
@@ -104,6 +106,7 @@ def build_report(
         item_errors=() if errors is None else item_errors(errors),
         item_error_count=0 if errors is None else len(errors),
         baseline=baseline,
+        choice=tables.choice,
         provenance=provenance or Provenance(),
     )
 

@@ -359,6 +359,7 @@ class ReportData:
         item_errors: The first of the items that could not be used.
         item_error_count: All of them.
         baseline: Accuracy of random selection, when somebody measured it.
+        choice: Which model of annotators weighed most and why; empty where one alone was asked for.
         provenance: How to make the labels again.
     """
 
@@ -376,4 +377,5 @@ class ReportData:
     item_errors: tuple[ItemError, ...] = ()
     item_error_count: int = 0
     baseline: Curve | None = None
+    choice: str = ""
     provenance: Provenance = field(default_factory=Provenance)

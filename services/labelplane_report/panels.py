@@ -112,6 +112,8 @@ def reliabilities_panel(data: ReportData) -> Section | None:
         "place": _place,
     }
     lead = f"How often each annotator is right, as truth inference estimates it, with the 95 % interval.{found}"
+    if data.choice:
+        lead += f" The model of annotators that weighed most is {data.choice}."
     return Section("Annotators", lead, "panels/reliabilities.html.j2", content=content)
 
 

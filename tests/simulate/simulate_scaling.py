@@ -123,14 +123,13 @@ class World:
 
 _TARGETS: Final = (150, 300, 450, 600)
 _UP_WINDOWS: Final = (0, 30)
-_DOWN_WINDOWS: Final = (0, 30, 60, 120, 300)
-_STEPS: Final = ((2.0, 10), (4.0, 40), (1000.0, 1000))
-_DOWN_SHARES: Final = (0.5, 1.0)
+_DOWN_WINDOWS: Final = (0, 60, 120, 300)
+_STEPS: Final = ((2.0, 10), (1000.0, 1000))
 
 
 def _grid() -> Iterator[ScalingRules]:
-    grid = itertools.product(_TARGETS, _UP_WINDOWS, _DOWN_WINDOWS, _STEPS, _DOWN_SHARES)
-    for target, up_window, down_window, (factor, step), share in grid:
+    grid = itertools.product(_TARGETS, _UP_WINDOWS, _DOWN_WINDOWS, _STEPS)
+    for target, up_window, down_window, (factor, step) in grid:
         yield ScalingRules(
             max_replicas=MOST_WORKERS,
             target_drain_seconds=target,
@@ -138,7 +137,6 @@ def _grid() -> Iterator[ScalingRules]:
             down_window_seconds=down_window,
             up_factor=factor,
             up_step=step,
-            down_share=share,
         )
 
 
@@ -155,10 +153,7 @@ def _rivals() -> Iterator[tuple[str, Callable[[], Scaler]]]:
 
 def _name(rules: ScalingRules) -> str:
     step = "at once" if rules.up_factor >= MOST_WORKERS else f"×{rules.up_factor:g} or +{rules.up_step}"
-    return (
-        f"{rules.target_drain_seconds:g} | {rules.up_window_seconds:g} | {rules.down_window_seconds:g} | {step} | "
-        f"{rules.down_share:.0%}"
-    )
+    return f"{rules.target_drain_seconds:g} | {rules.up_window_seconds:g} | {rules.down_window_seconds:g} | {step}"
 
 
 def _point(result: Result, *, is_default: bool) -> Point:
@@ -203,7 +198,7 @@ def _about(world: World, *, settings: int) -> str:
     )
 
 
-_RULES: Final = ("target drain s", "up window s", "down window s", "growth in 15 s", "may go in 15 s")
+_RULES: Final = ("target drain s", "up window s", "down window s", "growth in 15 s")
 _FIGURES: Final = ("node-hours", "utilisation", "95 of 100 rounds done in", "cost", "busy workers stopped")
 
 

@@ -16,7 +16,12 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         "podDisruptionBudget": {"enabled": False},
     },
     "one replica": {"replicas": 1},
+    "with KEDA": {"keda": {"enabled": True}},
     "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
+    "an object store of its own": {"objectStore": {"bundled": {"enabled": True}}},
+    "an object store of its own that stays": {
+        "objectStore": {"bundled": {"enabled": True, "storage": "10Gi", "existingSecret": "store"}}
+    },
     "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
@@ -72,7 +77,9 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         ],
         "priorityClassName": "system-cluster-critical",
         "serviceAccount": {"name": "labeller", "annotations": {"cloud.example.com/role": "labeller"}},
+        "keda": {"enabled": True},
         "networkPolicy": {
+            "scalerFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "keda"}}}],
             "apiServerPorts": [6443],
             "apiServerCIDRs": ["10.0.0.1/32"],
             "metricsFrom": [
@@ -91,6 +98,24 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         },
         "fullnameOverride": "lp",
         "commonLabels": {"team": "platform", "cost-centre": "42"},
+    },
+    "the review page": {
+        "review": {
+            "enabled": True,
+            "externalUrl": "https://labels.example.com",
+            "proxy": {
+                "userHeader": "X-Auth-Request-Email",
+                "groupsHeader": "X-Auth-Request-Groups",
+                "existingSecret": "proxy",
+                "addresses": ["10.1.0.0/16"],
+            },
+            "allowFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}],
+            "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "labels-tls"},
+        },
+    },
+    "the review page of named namespaces": {
+        "watchNamespaces": ["labelling-a", "labelling-b"],
+        "review": {"enabled": True, "replicas": 1},
     },
     "monitoring": {
         "metrics": {

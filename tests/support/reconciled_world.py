@@ -8,6 +8,7 @@ from cluster_jobs import PLATFORM, TOKEN, UID, in_bucket
 from job_builder import JobBuilder
 from played_api import Object, PlayedApi
 from played_channel import PlayedChannel
+from played_depths import PlayedDepths
 from prometheus_client import CollectorRegistry
 
 from labelplane_operator.act import Actor
@@ -38,6 +39,7 @@ class ReconciledWorld:
     closed: list[str] = field(default_factory=list)
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
     now: datetime = datetime(2026, 1, 1, tzinfo=UTC)
+    depths: PlayedDepths = field(default_factory=PlayedDepths)
 
     def __post_init__(self) -> None:
         metrics = OperatorMetrics(self.registry)
@@ -48,7 +50,7 @@ class ReconciledWorld:
         self.reconciler = Reconciler(
             self.kube,
             self.cache,
-            Observer(self.kube, self.cache, self.services),
+            Observer(self.kube, self.cache, self.services, depths=self.depths),
             self.actor,
             self.services,
             installation=Installation("tests", 7, is_cluster=True),

@@ -89,7 +89,7 @@ def _settings(points: Sequence[Point], top: float) -> Iterator[str]:
         size, name = (6, "default") if each.is_default else (3, "try")
         yield f'<circle class="{name}" cx="{x:.1f}" cy="{y:.1f}" r="{size}"/>'
         if each.is_default:
-            yield f'<text x="{x - 10:.1f}" y="{y - 9:.1f}" text-anchor="end">the defaults</text>'
+            yield f'<text x="{x:.1f}" y="{y + 24:.1f}" text-anchor="middle">the defaults</text>'
 
 
 @dataclass(frozen=True, slots=True)

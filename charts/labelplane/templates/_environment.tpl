@@ -30,6 +30,10 @@
   value: "8080"
 - name: LABELPLANE_METRICS_PORT
   value: "9090"
+- name: LABELPLANE_SCALER_PORT
+  value: {{ ternary "6000" "0" .Values.keda.enabled | quote }}
+- name: LABELPLANE_SCALER_ADDRESS
+  value: {{ ternary (printf "%s.%s.svc:6000" (include "labelplane.operator" .) .Release.Namespace) "" .Values.keda.enabled | quote }}
 - name: LABELPLANE_LOG_LEVEL
   value: {{ .Values.logLevel }}
 {{- range $name := list "small" "aggregation" "scoring" "distillation" "review" }}
@@ -40,6 +44,8 @@
   value: {{ .Values.images.pullPolicy }}
 - name: LABELPLANE_IMAGE_PULL_SECRETS
   value: {{ join "," .Values.images.pullSecrets | quote }}
+- name: LABELPLANE_REVIEW_ADDRESS
+  value: {{ include "labelplane.reviewAddress" . | quote }}
 - name: LABELPLANE_TRUSTED_PACKAGES
   value: {{ join "," .Values.jobs.trustedPackages | quote }}
 - name: LABELPLANE_QUEUE_SERVERS

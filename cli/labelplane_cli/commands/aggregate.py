@@ -23,11 +23,13 @@ class Method(StrEnum):
     """How votes become labels."""
 
     MAJORITY_VOTE = "majority-vote"
+    WEIGHTED_MAJORITY_VOTE = "weighted-majority-vote"
     DAWID_SKENE = "dawid-skene"
     ONE_COIN = "one-coin"
     GLAD = "glad"
     MACE = "mace"
     VARIATIONAL_BAYES = "variational-bayes"
+    MINIMAX_ENTROPY = "minimax-entropy"
     LABEL_MODEL = "label-model"
     AUTO = "auto"
 
@@ -35,6 +37,10 @@ class Method(StrEnum):
     def model(self) -> str:
         """The name of its model in `labelplane_aggregation.MODELS`."""
         return "".join(word.capitalize() for word in self.value.split("-"))
+
+
+_COUNTING = frozenset({Method.MAJORITY_VOTE, Method.WEIGHTED_MAJORITY_VOTE})
+"""Methods that tell how far annotators agree and not how often they are right."""
 
 
 def aggregate(
@@ -46,7 +52,7 @@ def aggregate(
     output_file: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="Where the labels go: CSV, JSONL or Parquet.")
     ],
-    method: Annotated[Method, typer.Option(help="How votes become labels.")] = Method.DAWID_SKENE,
+    method: Annotated[Method, typer.Option(help="How votes become labels.")] = Method.AUTO,
     truth: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Columns item and label, to measure the labels by.")
     ] = None,
@@ -113,7 +119,7 @@ def _print_annotators(console: Console, found: "Inferred", method: Method) -> No
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("  least reliable")
     table.add_column("votes", justify="right")
-    table.add_column("agrees" if method is Method.MAJORITY_VOTE else "right", justify="right")
+    table.add_column("agrees" if method in _COUNTING else "right", justify="right")
     for each in found.least_reliable(_SHOWN):
         table.add_row(f"  {printable(each.name)}", f"{each.votes:,}", f"{each.accuracy:.2f}")
     console.print(table)

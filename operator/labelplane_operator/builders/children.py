@@ -5,16 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_operator.builders.deployments import build_deployment
 from labelplane_operator.builders.disruption import build_disruption_budget
 from labelplane_operator.builders.network import build_network_policy
 from labelplane_operator.builders.platform_settings import Platform
+from labelplane_operator.builders.scaled_object import build_scaled_object, has_scaled_object
 from labelplane_operator.builders.service_account import build_service_account
 from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
-from labelplane_operator.builders.topology import build_workloads
+from labelplane_operator.builders.topology import build_workloads, is_distributed
 from labelplane_operator.builders.training import build_training_job
-from labelplane_operator.parts import Part
 from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Child", "build_children"]
@@ -42,6 +43,7 @@ def build_children(
     *,
     token: str,
     workers: int | None = None,
+    seconds_per_shard: float | None = None,
     training: TrainingRun | None = None,
 ) -> tuple[Child, ...]:
     """Return the objects that a job has while these parts are up, in the order in which they are to be made.
@@ -52,13 +54,20 @@ def build_children(
         platform: the installation.
         token: the job's token.
         workers: the wanted scoring workers while that part is up; None leaves their number as it is.
+        seconds_per_shard: what a worker needs for a shard; None before that is known.
         training: the try of a training image whose Job should stand; None for none.
 
     Raises:
         ValueError: the job has no uid.
     """
     children = tuple(_children(job, parts, platform, token=token, workers=workers))
-    return children if training is None else (*children, Child(build_training_job(job, training, platform)))
+    scaled: tuple[Child, ...] = ()
+    trained: tuple[Child, ...] = ()
+    if is_distributed(job) and has_scaled_object(job, parts, platform):
+        scaled = (Child(build_scaled_object(job, platform, seconds_per_shard=seconds_per_shard)),)
+    if training is not None:
+        trained = (Child(build_training_job(job, training, platform)),)
+    return (*children, *scaled, *trained)
 
 
 def _children(

@@ -3,13 +3,14 @@
 from typing import Final
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import part_name
+from labelplane_api.parts import Part
 from labelplane_api.running import PodOverride
 from labelplane_operator.builders.connector import has_connector
-from labelplane_operator.builders.names import part_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.resources import Resources
+from labelplane_operator.builders.scaled_object import is_scaled_by_keda
 from labelplane_operator.builders.workloads import NO_OVERRIDE, Workload
-from labelplane_operator.parts import Part
 
 __all__ = ["DISTILLATION_RESOURCES", "distributed_workloads"]
 
@@ -53,7 +54,7 @@ def distributed_workloads(
             module="labelplane_scoring.worker",
             resources=_SCORING_WORKER,
             override=overrides.scoring_worker or NO_OVERRIDE,
-            replicas=workers if platform.queue is not None and Part.SCORING_WORKER in parts else 0,
+            replicas=_worker_replicas(job, parts, platform, workers=workers),
             has_service=False,
             takes_shards=True,
             is_single=False,
@@ -70,6 +71,14 @@ def distributed_workloads(
             replicas=int(Part.DISTILLATION in parts),
         ),
     )
+
+
+def _worker_replicas(
+    job: LabelingJob, parts: frozenset[Part], platform: Platform, *, workers: int | None
+) -> int | None:
+    if platform.queue is None or Part.SCORING_WORKER not in parts:
+        return 0
+    return None if is_scaled_by_keda(job, platform) else workers
 
 
 def _of_distillation(job: LabelingJob) -> PodOverride:

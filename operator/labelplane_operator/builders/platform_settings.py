@@ -58,6 +58,7 @@ class Platform:
         service_port: of gRPC.
         metrics_port: of /metrics.
         queue: NATS. Without it a service works its own shards, and no scoring worker runs.
+        scaler_address: where KEDA reaches the operator's external scaler, `host:port`; empty without KEDA.
     """
 
     images: Images
@@ -67,3 +68,4 @@ class Platform:
     metrics_port: int = 9090
     queue: Queue | None = None
     trusted_packages: tuple[str, ...] = ()
+    scaler_address: str = ""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.scaling import ScalingEngine
 from labelplane_operator.builders.connector import crowd_json
 from labelplane_operator.builders.variables import can_be_told
 from labelplane_operator.policies.overrides import override_refusals
@@ -15,18 +16,31 @@ LARGEST_CLASSES_BYTES = 100_000
 """Linux takes 128 KiB in one environment variable."""
 
 
-def refusals(job: LabelingJob) -> tuple[str, ...]:
+def refusals(job: LabelingJob, *, has_keda: bool = False) -> tuple[str, ...]:
     """Return why a job cannot run on a cluster until its spec changes, each with field, reason and remedy.
 
     Empty for a job that can. The reason of the condition is SpecInvalid.
+
+    Args:
+        job: the job.
+        has_keda: whether the installation lets KEDA scale.
     """
-    return (
+    found = (
         *_folders(job),
         *_texts(job),
         *_crowd(job),
         *_training_image(job),
         *override_refusals(job.spec.pod_overrides),
     )
+    return found if has_keda else (*found, *_keda(job))
+
+
+def _keda(job: LabelingJob) -> Iterator[str]:
+    if job.spec.scaling.engine is ScalingEngine.KEDA:
+        yield (
+            "spec.scaling.engine: Keda is not switched on in this installation: set keda.enabled of its chart, or "
+            "take Operator"
+        )
 
 
 def _folders(job: LabelingJob) -> Iterator[str]:

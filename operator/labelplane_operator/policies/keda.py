@@ -4,6 +4,7 @@ KEDA and its HorizontalPodAutoscaler keep bounds, windows and steps themselves; 
 the answer follows from the queue and the trigger's metadata alone, and any pod of the operator can give it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Self
@@ -16,7 +17,7 @@ WORKERS_METRIC: Final = "labelplane-workers"
 """The metric's name; its target is 1."""
 
 _UNBOUNDED: Final = 1_000_000
-_LONGEST_SUBJECT: Final = 512
+_SUBJECT: Final = re.compile(r"labelplane\.(?P<namespace>[a-z0-9-]{1,63})\.[A-Za-z0-9-]{1,63}\.[a-z]{1,63}")
 _LONGEST_SECONDS: Final = 1_000_000.0
 
 
@@ -54,7 +55,8 @@ class ScalerMetadata:
             ValueError: says what is missing or wrong, or that the queue is another namespace's.
         """
         subject = texts.get("subject", "")
-        if not subject.startswith(f"labelplane.{namespace}.") or len(subject) > _LONGEST_SUBJECT:
+        found = _SUBJECT.fullmatch(subject)
+        if found is None or found["namespace"] != namespace:
             raise ValueError(f"metadata.subject: {subject[:80]!r} is no queue of namespace {namespace}")
         seconds = _seconds(texts, "targetDrainSeconds")
         if seconds is None:

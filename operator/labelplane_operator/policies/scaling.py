@@ -118,7 +118,7 @@ class Sample:
     Attributes:
         at_seconds: by a monotonic clock.
         wanted: workers that the depth asked for, within the bounds.
-        replicas: workers that the Deployment had.
+        replicas: workers that were decided.
     """
 
     at_seconds: float
@@ -184,9 +184,10 @@ def decide_replicas(
     """
     if is_suspended:
         return ScalingDecision(0, ScalingReason.SUSPENDED, "the job is suspended")
+    history = history or (Sample(now_seconds, load.current, load.current),)
     if load.depth is None:
-        samples = _remembered(history, Sample(now_seconds, load.current, load.current), rules)
         replicas = _bounded(load.current, rules)
+        samples = _remembered(history, Sample(now_seconds, load.current, replicas), rules)
         message = f"{replicas:,} of {load.current:,} workers stay: the queue cannot be asked for its depth"
         return ScalingDecision(replicas, ScalingReason.DEPTH_UNKNOWN, message, samples)
     needed = _needed(load.depth, rules, load.seconds_per_shard)
@@ -200,7 +201,9 @@ def decide_replicas(
         f"{load.depth.ready:,} shards ready and {load.depth.leased:,} leased want {wanted:,} workers: "
         f"{replicas:,} of {load.current:,} ({_WHY[reason]})"
     )
-    return ScalingDecision(replicas, reason, message, samples)
+    return ScalingDecision(
+        replicas, reason, message, _remembered(history, Sample(now_seconds, wanted, replicas), rules)
+    )
 
 
 _WHY: Final = {
@@ -269,10 +272,9 @@ def _bounded(replicas: int, rules: ScalingRules) -> int:
 
 def _remembered(history: Sequence[Sample], now: Sample, rules: ScalingRules) -> tuple[Sample, ...]:
     """Return the history with the present, without what no window reaches."""
-    before = history or (Sample(now.at_seconds, now.replicas, now.replicas),)
-    last = before[-1]
+    last = history[-1]
     is_same = (last.wanted, last.replicas) == (now.wanted, now.replicas)
-    samples = before if is_same else (*before, now)
+    samples = history if is_same else (*history, now)
     return tuple(_within(samples, now.at_seconds - rules.memory_seconds))
 
 

@@ -80,6 +80,7 @@ class Reporter:
             reliabilities=inferred.reliabilities,
             item_errors=await self._item_errors(),
             rules=rules,
+            choice=inferred.choice,
         )
         by_people = tables.votes.filter(is_by_people(tables.votes))
         return await asyncio.to_thread(

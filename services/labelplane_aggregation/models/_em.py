@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from labelplane_aggregation.errors import InvalidSettingError
 from labelplane_aggregation.models._class_rows import ClassPrior, ClassRows
 from labelplane_aggregation.models._climb import Climb
+from labelplane_aggregation.models._continuing import carry, race
 from labelplane_aggregation.models._evidence import NO_GOLD, read_gold
 from labelplane_aggregation.models.fit import Fit, Reliabilities, conclude
 from labelplane_aggregation.models.votes import VoteMatrix
@@ -56,9 +57,24 @@ class Estimate:
     accuracy: NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Run:
+    """One climb, with the class prior that it learned."""
+
+    rows: ClassRows
+    estimate: Estimate
+
+    @property
+    def climbed(self) -> Climb:
+        return self.estimate.climbed
+
+
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class ClimbingModel(ABC):
     """A model whose parameters are learned step by step; a subclass says how (`_estimate`)."""
+
+    _goes_on: ClassVar[bool] = True
+    """Whether an earlier fit is used as a start."""
 
     max_iterations: int = 100
     tolerance: float = 1e-6
@@ -67,7 +83,9 @@ class ClimbingModel(ABC):
     threads: int | None = None
     seed: int = 0
 
-    def fit(self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None) -> Fit:
+    def fit(
+        self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None, start: Fit | None = None
+    ) -> Fit:
         """Estimate classes and annotators.
 
         Args:
@@ -76,6 +94,9 @@ class ClimbingModel(ABC):
                 annotators' parameters. Items without a vote are left out.
             item_prior: (items, classes) probabilities of a classifier, rows as `VoteMatrix.item_ids`; they stand in
                 place of the class prior (Raykar et al. 2010). Probabilities under 1e-9 are taken for 1e-9.
+            start: an earlier fit with the same classes. Its parameters are the start, and where annotators or items are
+                new its mean ones; if beginning anew reaches a higher objective in as many iterations, that is taken
+                (`Fit.continued_` says which). Other classes: begun anew.
 
         Returns:
             The result; `posterior_` belongs to `reliability_` and to the last entry of `objective_`.
@@ -86,21 +107,41 @@ class ClimbingModel(ABC):
             InvalidPriorError: `item_prior` or `class_prior` are no probabilities of the right shape.
             InvalidSettingError: a parameter is out of its bounds.
         """
+        matrix, known = self._prepare(votes, gold, has_item_prior=item_prior is not None)
+
+        def run(posterior: NDArray[np.float64] | None, max_iterations: int) -> _Run:
+            rows = self._rows(matrix, item_prior)
+            model = replace(self, max_iterations=max_iterations)
+            found = model._estimate(matrix, known, rows, posterior)  # noqa: SLF001 - itself, with another bound
+            return _Run(rows, found)
+
+        carried = carry(start, matrix, known) if start is not None and self._goes_on else None
+        found, continued = race(run, carried, self.max_iterations)
+        return self._conclude(matrix, known, found.rows, found.estimate, continued=continued)
+
+    def _prepare(self, votes: Any, gold: Any, *, has_item_prior: bool) -> tuple[VoteMatrix, NDArray[np.int32]]:
+        """Check the settings and read what is given: votes, and gold codes."""
         check_settings(self, {**self._shared_bounds(), **self._bounds()})
-        check_class_prior(self.class_prior, has_item_prior=item_prior is not None)
+        check_class_prior(self.class_prior, has_item_prior=has_item_prior)
         matrix = VoteMatrix.of(votes)
-        known = read_gold(gold, matrix)
-        rows = ClassRows(matrix, class_prior=self.class_prior, smoothing=self.class_smoothing, item_prior=item_prior)
-        found = self._estimate(matrix, known, rows)
+        return matrix, read_gold(gold, matrix)
+
+    def _rows(self, votes: VoteMatrix, item_prior: ArrayLike | None) -> ClassRows:
+        return ClassRows(votes, class_prior=self.class_prior, smoothing=self.class_smoothing, item_prior=item_prior)
+
+    def _conclude(
+        self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows, found: Estimate, *, continued: bool
+    ) -> Fit:
         class_prior = rows.reported(found.posterior)
         return conclude(
-            matrix,
+            votes,
             found.posterior,
             found.climbed,
             class_prior=class_prior,
-            reliability=_reliabilities(matrix, found, class_prior),
+            reliability=_reliabilities(votes, found, class_prior),
             n_gold=int((known != NO_GOLD).sum()),
             seed=self.seed,
+            continued=continued,
         )
 
     @abstractmethod
@@ -108,8 +149,17 @@ class ClimbingModel(ABC):
         """Return the bounds of the settings that only this model has."""
 
     @abstractmethod
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
-        """Learn the parameters; `known` are the gold codes, `rows` the class prior to learn and to use."""
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
+        """Learn the parameters; `known` are the gold codes, `rows` the class prior to learn and to use.
+
+        Priors are learned from the vote shares; then it climbs from the posterior `start`, or from the shares.
+        """
 
     def _shared_bounds(self) -> Bounds:
         return {

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from labelplane_aggregation.models._kernels import compiled
 
-__all__ = ["digamma", "learn"]
+__all__ = ["digamma", "learn", "log_evidence"]
 
 _ASYMPTOTIC = 8.0
 """From here on the series below is exact to the last bits."""
@@ -49,3 +49,18 @@ def learn(
             if after != before:
                 divergence += math.lgamma(before) - math.lgamma(after) + (after - before) * value
         divergences[row] = divergence
+
+
+@compiled
+def log_evidence(counts: NDArray[np.float64], pseudo: NDArray[np.float64]) -> float:
+    """Return the log-probability of columns of counts, each from a distribution that Dirichlet(pseudo) gave."""
+    evidence = 0.0
+    for column in range(counts.shape[1]):
+        before, after = 0.0, 0.0
+        for row in range(len(counts)):
+            prior = pseudo[row, column]
+            before += prior
+            after += prior + counts[row, column]
+            evidence += math.lgamma(prior + counts[row, column]) - math.lgamma(prior)
+        evidence += math.lgamma(before) - math.lgamma(after)
+    return evidence

@@ -86,6 +86,13 @@ class HitSteps:
 
         return math.fsum(self._chunks.run(work, self._chunk_hits, self._chunk_totals))
 
+    def go_on_from(self, posterior: NDArray[np.float64] | None) -> None:
+        """Set the posterior, gold in its place, and the expected votes; None leaves the vote shares."""
+        if posterior is not None:
+            self.posterior[:] = posterior
+            clamp(self.posterior, self._gold)
+            self._tally()
+
     def _tally(self) -> None:
         def work(chunk: int, begin: int, end: int) -> None:
             votes = (self._offsets, self._cells, self._answers, self._weights)

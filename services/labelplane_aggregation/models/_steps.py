@@ -91,6 +91,13 @@ class Steps:
         """Put all of a gold item's posterior on its class."""
         clamp(self.posterior, self._gold)
 
+    def go_on_from(self, posterior: NDArray[np.float64] | None) -> None:
+        """Set the posterior, gold in its place, and the expected votes; None leaves everything as it is."""
+        if posterior is not None:
+            self.posterior[:] = posterior
+            self.clamp()
+            self.tally()
+
     def tally(self) -> None:
         """Sum up a `posterior` that was written from outside."""
 

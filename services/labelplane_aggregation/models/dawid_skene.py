@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any
 
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from labelplane_aggregation.models._class_rows import ClassPrior, ClassRows
 from labelplane_aggregation.models._climb import Climb, climb
+from labelplane_aggregation.models._continuing import carry, race
 from labelplane_aggregation.models._em import check_class_prior, check_settings
 from labelplane_aggregation.models._evidence import NO_GOLD, read_gold, read_rows
 from labelplane_aggregation.models._pooling import pool, right_share
@@ -31,6 +32,16 @@ class ShrinkTo(StrEnum):
     """All annotators' votes together."""
     ANNOTATOR = "annotator"
     """The pooled errors at the annotator's own overall accuracy: tells random annotators apart after a few votes."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """What one climb found."""
+
+    posterior: NDArray[np.float64]
+    climbed: Climb
+    class_prior: NDArray[np.float64]
+    reliability: Reliabilities
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -98,7 +109,7 @@ class DawidSkene:
     seed: int = 0
 
     def fit(
-        self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None, start: ArrayLike | None = None
+        self, votes: Any, *, gold: Any = None, item_prior: ArrayLike | None = None, start: ArrayLike | Fit | None = None
     ) -> Fit:
         """Estimate classes and confusions.
 
@@ -108,7 +119,9 @@ class DawidSkene:
                 confusions. Items without a vote are left out.
             item_prior: (items, classes) probabilities of a classifier, rows as `VoteMatrix.item_ids`; they stand in
                 place of the class prior. Probabilities under 1e-9 are taken for 1e-9.
-            start: (items, classes) posterior to start from, rows as `VoteMatrix.item_ids`; else the vote shares.
+            start: (items, classes) posterior to start from, rows as `VoteMatrix.item_ids`; else the vote shares. Or an
+                earlier fit with the same classes: its parameters are the start, unless beginning anew reaches a higher
+                objective in as many iterations (`Fit.continued_` says which).
 
         Returns:
             The result; `posterior_` belongs to `reliability_` and to the last entry of `objective_`.
@@ -125,23 +138,45 @@ class DawidSkene:
         self._check(has_item_prior=item_prior is not None)
         matrix = VoteMatrix.of(votes)
         known = read_gold(gold, matrix)
-        priors = ClassRows(matrix, class_prior=self.class_prior, smoothing=self.class_smoothing, item_prior=item_prior)
-        with Steps(matrix, known, threads=self.threads) as steps:
-            steps.posterior[:] = matrix.shares() if start is None else read_rows(start, matrix, what="start")
-            steps.clamp()
-            steps.tally()
-            confusion = self._confusion_prior(matrix, steps, priors)
-            climbed = self._climb(steps, priors, confusion)
-        class_prior = priors.reported(steps.posterior)
+        carried = carry(start, matrix, known) if isinstance(start, Fit) else None
+        first = matrix.shares() if start is None or isinstance(start, Fit) else read_rows(start, matrix, what="start")
+
+        def run(posterior: NDArray[np.float64] | None, max_iterations: int) -> _Found:
+            rows = ClassRows(
+                matrix, class_prior=self.class_prior, smoothing=self.class_smoothing, item_prior=item_prior
+            )
+            model = replace(self, max_iterations=max_iterations)
+            return model._estimate(matrix, known, rows, first=first, start=posterior)  # noqa: SLF001 - itself, with another bound
+
+        found, continued = race(run, carried, self.max_iterations)
         return conclude(
             matrix,
-            steps.posterior,
-            climbed,
-            class_prior=class_prior,
-            reliability=_reliabilities(matrix, steps, class_prior),
+            found.posterior,
+            found.climbed,
+            class_prior=found.class_prior,
+            reliability=found.reliability,
             n_gold=int((known != NO_GOLD).sum()),
             seed=self.seed,
+            continued=continued,
         )
+
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        priors: ClassRows,
+        *,
+        first: NDArray[np.float64],
+        start: NDArray[np.float64] | None,
+    ) -> _Found:
+        """Learn the prior means from the posterior `first`, and climb from `start`, or from there."""
+        with Steps(votes, known, threads=self.threads) as steps:
+            steps.go_on_from(first)
+            confusion = self._confusion_prior(votes, steps, priors)
+            steps.go_on_from(start)
+            climbed = self._climb(steps, priors, confusion)
+        class_prior = priors.reported(steps.posterior)
+        return _Found(steps.posterior, climbed, class_prior, _reliabilities(votes, steps, class_prior))
 
     def _check(self, *, has_item_prior: bool) -> None:
         bounds = {

@@ -95,7 +95,9 @@ class Fit:
         converged_: whether the model stopped by itself and not at its bound of iterations.
         n_iter_: iterations done.
         n_gold_: items whose class was given.
-        selection_: which model was taken and why; None where there was no choice.
+        selection_: which models were weighed and why; None where there was no choice.
+        continued_: whether the result went on from the earlier fit that was given; False where beginning anew was
+            better, or nothing was given.
     """
 
     item_ids_: pa.StringArray
@@ -112,6 +114,7 @@ class Fit:
     n_iter_: int
     n_gold_: int
     selection_: Selection | None = None
+    continued_: bool = False
 
     @property
     def labels_(self) -> pa.StringArray:
@@ -160,6 +163,7 @@ def conclude(
     reliability: Reliabilities,
     n_gold: int,
     seed: int,
+    continued: bool = False,
 ) -> Fit:
     """Decide each item by its posterior, ties by a generator of `seed`, and put the result together."""
     answers, confidence, ties = decide(posterior, np.random.default_rng(seed))
@@ -177,4 +181,5 @@ def conclude(
         converged_=climbed.converged,
         n_iter_=len(climbed.objective),
         n_gold_=n_gold,
+        continued_=continued,
     )

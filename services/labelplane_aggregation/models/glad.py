@@ -81,8 +81,15 @@ class Glad(ClimbingModel):
             "ease_spread": (0.0 < self.ease_spread < np.inf, "above 0"),
         }
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
         with _Strengths(self, votes, known) as strengths:
+            strengths.go_on_from(start)
 
             def step() -> tuple[float, float]:
                 penalty = strengths.maximise() + rows.maximise(strengths.totals)
@@ -130,6 +137,14 @@ class _Strengths:
         """Expected items by class."""
         totals: NDArray[np.float64] = self._chunk_totals[0]
         return totals
+
+    def go_on_from(self, posterior: NDArray[np.float64] | None) -> None:
+        """Set the posterior, gold in its place; None leaves the vote shares."""
+        if posterior is not None:
+            self.posterior[:] = posterior
+            clamp(self.posterior, self._gold)
+            self.totals[:] = self.posterior.sum(axis=0)
+            self._right = self.posterior[self._votes.items, self._votes.answers]
 
     def maximise(self) -> float:
         """Climb in abilities and then in eases; return their log prior, constants left out."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -102,6 +103,9 @@ class LabelModel(ClimbingModel):
         ['cat', 'dog']
     """
 
+    _goes_on: ClassVar[bool] = False
+    """Its weights change what it climbs, so two fits cannot be compared by it: it begins anew."""
+
     abstention: Abstention | str = Abstention.INFORMATIVE
     discount_copies: bool = True
     shrinkage_mass: float = 30.0
@@ -112,7 +116,9 @@ class LabelModel(ClimbingModel):
             "shrinkage_mass": (0.0 < self.shrinkage_mass < np.inf, "above 0"),
         }
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows, start: FloatArray | None
+    ) -> Estimate:
         votes = self._countable(votes)
         with Steps(votes, known, threads=self.threads) as steps:
             steps.posterior[:] = votes.shares()
@@ -120,6 +126,7 @@ class LabelModel(ClimbingModel):
             steps.tally()
             rules = _Rules(self, votes, steps)
             rules.toss(rows)
+            steps.go_on_from(start)
             climbed = self._climb(rules, rows)
         return Estimate(steps.posterior, rules.confusion(), climbed, accuracy=rules.accuracy())
 

@@ -73,9 +73,16 @@ class Mace(ClimbingModel):
             "habit": (0.0 < self.habit < np.inf, "above 0"),
         }
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
         with HitSteps(votes, known, threads=self.threads) as steps:
             guesses = _Guesses(self, steps)
+            steps.go_on_from(start)
 
             def step() -> tuple[float, float]:
                 penalty = guesses.maximise(steps.hits) + rows.maximise(steps.totals)

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from labelplane_aggregation.models._climb import Climb
-from labelplane_aggregation.models._evidence import NO_GOLD, read_gold
+from labelplane_aggregation.models._evidence import NO_GOLD, clamp, read_gold
 from labelplane_aggregation.models._steps import ConfusionPrior, Steps
 from labelplane_aggregation.models.fit import Fit, Reliabilities, conclude
 from labelplane_aggregation.models.votes import VoteMatrix
 
-__all__ = ["MajorityVote"]
+__all__ = ["MajorityVote", "judge", "shares_of"]
 
 _SMOOTHING = 1e-9
 
@@ -57,20 +57,32 @@ class MajorityVote:
         """
         matrix = VoteMatrix.of(votes)
         known = read_gold(gold, matrix)
-        with Steps(matrix, known, threads=1) as steps:
-            steps.posterior[:] = matrix.shares()
-            steps.clamp()
-            steps.tally()
-            steps.maximise(ConfusionPrior.flat(matrix.n_annotators, matrix.n_classes, smoothing=_SMOOTHING))
+        posterior = shares_of(matrix, known)
         return conclude(
             matrix,
-            steps.posterior,
+            posterior,
             Climb((), (), converged=True),
-            class_prior=steps.posterior.mean(axis=0),
-            reliability=_agreement(matrix, steps),
+            class_prior=posterior.mean(axis=0),
+            reliability=judge(matrix, known, posterior),
             n_gold=int((known != NO_GOLD).sum()),
             seed=self.seed,
         )
+
+
+def shares_of(votes: VoteMatrix, known: NDArray[np.int32]) -> NDArray[np.float64]:
+    """Return each item's vote shares, (items, classes), with all of a gold item's on its class."""
+    shares = votes.shares()
+    clamp(shares, known)
+    return shares
+
+
+def judge(votes: VoteMatrix, known: NDArray[np.int32], posterior: NDArray[np.float64]) -> Reliabilities:
+    """Return how every annotator's votes agree with a posterior."""
+    with Steps(votes, known, threads=1) as steps:
+        steps.posterior[:] = posterior
+        steps.tally()
+        steps.maximise(ConfusionPrior.flat(votes.n_annotators, votes.n_classes, smoothing=_SMOOTHING))
+    return _agreement(votes, steps)
 
 
 def _agreement(votes: VoteMatrix, steps: Steps) -> Reliabilities:

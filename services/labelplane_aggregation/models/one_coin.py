@@ -63,9 +63,16 @@ class OneCoin(ClimbingModel):
             "smoothing": (0.0 < self.smoothing < np.inf, "above 0"),
         }
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
         with HitSteps(votes, known, threads=self.threads) as steps:
             coins = _Coins(self, steps)
+            steps.go_on_from(start)
 
             def step() -> tuple[float, float]:
                 penalty = coins.maximise(steps.hits) + rows.maximise(steps.totals)

@@ -1,4 +1,4 @@
-"""Which of several models was taken, and why."""
+"""Which of several models was taken, with what weight, and why."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ class Selection:
     """The choice between models by votes that they had not seen.
 
     Attributes:
-        chosen: name of the model that was taken.
-        scores: name -> mean log-likelihood of a held-out vote, in nats, 0 or less; the largest wins. Empty where
-            there were too few votes to hold any out.
-        n_folds: parts into which the votes were cut; 0 where none were held out.
+        chosen: name of the model with the most weight.
+        scores: name -> mean log-likelihood of a held-out vote, in nats, 0 or less. Empty where there were too few votes
+            to hold any out.
+        n_folds: parts that were held out, each once; 0 where none were.
         reason: one sentence for people.
+        weights: name -> share in the result, 0 to 1, summing to one.
     """
 
     chosen: str
     scores: Mapping[str, float]
     n_folds: int
     reason: str
+    weights: Mapping[str, float]

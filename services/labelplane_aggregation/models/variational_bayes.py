@@ -69,13 +69,20 @@ class VariationalBayes(ClimbingModel):
             "smoothing": (0.0 < self.smoothing < np.inf, "above 0"),
         }
 
-    def _estimate(self, votes: VoteMatrix, known: NDArray[np.int32], rows: ClassRows) -> Estimate:
+    def _estimate(
+        self,
+        votes: VoteMatrix,
+        known: NDArray[np.int32],
+        rows: ClassRows,
+        start: NDArray[np.float64] | None,
+    ) -> Estimate:
         with Steps(votes, known, threads=self.threads) as steps:
             steps.posterior[:] = votes.shares()
             steps.clamp()
             steps.tally()
             prior = self.shrinkage_mass * pool(steps.counts).T + self.smoothing
             matrices = Dirichlets(prior, votes.n_annotators)
+            steps.go_on_from(start)
 
             def step() -> tuple[float, float]:
                 matrices.count(steps.counts.transpose(0, 2, 1))

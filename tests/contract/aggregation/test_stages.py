@@ -266,7 +266,7 @@ async def test_figures_that_are_not_defined_are_absent(world: World) -> None:
     assert figures["gate_classes"] == 1
 
 
-async def test_method_auto_says_which_model_it_took_and_why(world: World) -> None:
+async def test_method_auto_says_which_model_weighed_most_and_why(world: World) -> None:
     service, _ = await prepared(world)
     items = [f"i{k}" for k in range(30)]
     await asked(service, 0, items)
@@ -274,6 +274,9 @@ async def test_method_auto_says_which_model_it_took_and_why(world: World) -> Non
     votes = await service.run("StartVote", vote_stage(1))
     operation = await service.run("StartAggregate", aggregate(1, votes.results["votes"], inference=dawid_skene("Auto")))
     assert "a held-out vote has mean log-likelihood" in operation.results["choice"]
+    weights = {name: value for name, value in operation.figures.items() if name.startswith("weight_")}
+    assert sum(weights.values()) == pytest.approx(1.0)
+    assert operation.results["choice"].split(":")[0] in {name.removeprefix("weight_") for name in weights}
     posteriors = await service.tables.read(operation.results["posteriors"], POSTERIORS)
     right = [truth_of(int(item[1:])) for item in posteriors.column("item_id").to_pylist()]
     assert posteriors.column("answer").to_pylist() == right

@@ -150,6 +150,7 @@ async def test_a_queue_that_is_away_is_unavailable(scaler: Any, depths: PlayedDe
     ("changes", "want"),
     [
         pytest.param({"subject": "labelplane.other.a-uid.score"}, "no queue of namespace team", id="another's queue"),
+        pytest.param({"subject": "labelplane.team.a-uid.*"}, "no queue of namespace team", id="many queues at once"),
         pytest.param({"subject": ""}, "no queue of namespace team", id="no queue"),
         pytest.param({"targetDrainSeconds": "soon"}, "no number of seconds", id="a target in words"),
         pytest.param({"targetDrainSeconds": "nan"}, "no number of seconds", id="a target that is no number"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labelplane_aggregation import MODELS, MajorityVote, VoteMatrix
+from labelplane_aggregation import MODELS as BUILT
+from labelplane_aggregation import Blend, MajorityVote, VoteMatrix
 from labelplane_aggregation.errors import InvalidPriorError, InvalidSettingError
 from labelplane_aggregation.models import _chunks
 from labelplane_aggregation.models._em import ClimbingModel
 
-NAMES = [name for name, model in MODELS.items() if issubclass(model, ClimbingModel)]
+MODELS = {**BUILT, "Blend": Blend, "Blend alone": partial(Blend, own_mass=None)}
+NAMES = [name for name, model in MODELS.items() if isinstance(model(), ClimbingModel)]
 VOTES = {"item": ["a", "a", "b"], "annotator": ["x", "y", "x"], "label": ["0", "1", "0"]}
 VOTE = st.tuples(st.integers(0, 12), st.integers(0, 5), st.integers(0, 3), st.sampled_from([0.0, 0.3, 1.0, 1.0, 4.0]))
 

@@ -9,8 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from labelplane_aggregation import MODELS, Fit, TruthModel, VoteMatrix
+from labelplane_aggregation import MODELS as BUILT
+from labelplane_aggregation import Blend, Fit, TruthModel, VoteMatrix
 from labelplane_aggregation.errors import InvalidGoldError, InvalidVotesError
+
+MODELS = {**BUILT, "Blend": Blend}
 
 
 def votes_of(*rows: tuple[str, str, str]) -> dict[str, list[str]]:

@@ -4,7 +4,7 @@ import pytest
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import NotSupportedError, check_supported, unsupported
-from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unsupported_on_clusters
+from labelplane_api.support import ON_ONE_MACHINE, Unbuilt, unread_on_one_machine, unsupported_on_clusters
 
 JOB = make_job()
 HUMANS = "spec.sources.humans"
@@ -26,12 +26,14 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
             pytest.param(JOB.with_aggregation(method=method), id=f"aggregation {method}")
             for method in (
                 "MajorityVote",
+                "WeightedMajorityVote",
                 "DawidSkene",
                 "OneCoin",
                 "Auto",
                 "VariationalBayes",
                 "Glad",
                 "Mace",
+                "MinimaxEntropy",
                 "LabelModel",
             )
         ),
@@ -104,9 +106,6 @@ NOT_BUILT = [
     pytest.param(
         JOB.having("spec.sources.models", [{"name": "m", "student": True}]), "spec.sources.models", id="models"
     ),
-    pytest.param(
-        JOB.with_aggregation(method="MinimaxEntropy"), "spec.aggregation.method: MinimaxEntropy", id="another inference"
-    ),
     pytest.param(JOB.with_aggregation(workers=2), "spec.aggregation.workers", id="inference in two processes"),
     pytest.param(
         JOB.with_teacher(weights="gs://b/w"), "spec.model.teacher.weights: gs://b/w", id="a teacher's weights in GCS"
@@ -117,7 +116,9 @@ NOT_BUILT = [
     pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
     pytest.param(JOB.with_serving(mode="Dedicated"), "spec.serving.mode: Dedicated", id="a Triton of its own"),
-    pytest.param(JOB.with_scaling(max_replicas=3), "spec.scaling.maxReplicas", id="scaling"),
+    pytest.param(
+        JOB.with_scaling(scale_down_delay_seconds=5), "spec.scaling.scaleDownDelaySeconds", id="how long a GPU stays"
+    ),
     pytest.param(JOB.with_output(formats=["Csv", "Coco"]), "spec.output.formats: Coco", id="a format of boxes"),
     pytest.param(
         JOB.having("spec.podOverrides", {"triton": {}}),
@@ -138,7 +139,14 @@ def test_what_is_not_built_is_refused_by_name(job: JobBuilder, want_field: str) 
 def test_a_config_map_of_rules_is_built_on_clusters() -> None:
     rules = [{"name": "all", "configMap": {"name": "team"}}]
 
-    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build()) == ()
+    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build(), has_front=False) == ()
+
+
+def test_the_review_page_is_built_on_a_cluster_that_serves_it() -> None:
+    job = JOB.having("spec.sources.humans", {"inbox": {}}).build()
+
+    assert unsupported_on_clusters(job, has_front=True) == ()
+    assert unsupported_on_clusters(job, has_front=False) == ("spec.sources.humans.inbox",)
 
 
 def test_every_row_of_the_table_is_tried() -> None:
@@ -153,22 +161,29 @@ def _plain(field: str) -> str:
 
 
 def test_all_refused_fields_are_told_together() -> None:
-    job = JOB.with_output(formats=["Coco"]).with_scaling(min_replicas=1, max_replicas=3).build()
+    job = JOB.with_output(formats=["Coco"]).with_serving(mode="Shared").with_scaling(scale_down_delay_seconds=5).build()
 
     with pytest.raises(NotSupportedError) as caught:
         check_supported(job)
     assert caught.value.fields == (
-        "spec.scaling.minReplicas",
-        "spec.scaling.maxReplicas",
+        "spec.serving.mode: Shared",
+        "spec.scaling.scaleDownDelaySeconds",
         "spec.output.formats: Coco",
     )
     assert not caught.value.retryable
 
 
+def test_scaling_is_read_on_a_cluster_alone() -> None:
+    job = JOB.with_scaling(min_replicas=1, max_replicas=3).build()
+
+    assert unsupported(job) == unsupported_on_clusters(job, has_front=False) == ()
+    assert unread_on_one_machine(job) == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas")
+
+
 def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
     job = JOB.having("spec.model.image", "me/train:1").build()
 
-    assert unsupported_on_clusters(job) == ()
+    assert unsupported_on_clusters(job, has_front=False) == ()
     assert unsupported(job) == ("spec.model.image",)
 
 

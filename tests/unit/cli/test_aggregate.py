@@ -85,7 +85,7 @@ def test_dawid_skene_tells_its_iterations_and_the_least_reliable_annotator_first
         for who in range(4)
     ]
     write_csv(Path("votes.csv"), noisy)
-    ended = run("aggregate", "--votes", "votes.csv", "--output", "labels.csv")
+    ended = run("aggregate", "--votes", "votes.csv", "--output", "labels.csv", "--method", "dawid-skene")
     lines = [line.split() for line in ended.out.splitlines()]
     assert "360 votes on 90 items by 4 annotators, 3 classes" in ended.out
     assert "iterations, converged" in ended.out

@@ -220,3 +220,13 @@ def test_rules_that_never_voted_are_told() -> None:
     lines = conclusion(job.with_status(job.status.model_copy(update={"rounds": rounds})))
 
     assert lines[-1] == "never voted, correct them or take them out: birds, bees"
+
+
+def test_the_model_of_annotators_that_weighed_most_is_told() -> None:
+    job = complete().build()
+    aggregate = StageResult(request_id="a", results={"choice": "even: a held-out vote has mean log-likelihood -0.4"})
+    rounds = (RoundStatus(round=0, stages={Stage.AGGREGATE: aggregate}),)
+
+    lines = conclusion(job.with_status(job.status.model_copy(update={"rounds": rounds})))
+
+    assert lines[-1] == "model of annotators: even: a held-out vote has mean log-likelihood -0.4"

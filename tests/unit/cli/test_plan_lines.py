@@ -11,7 +11,7 @@ def job() -> JobBuilder:
 def test_plan_tells_items_parts_batches_and_their_sum() -> None:
     assert plan_lines(job().with_sampling(strategy="Entropy").build(), Counted(items=1200, gold=100)) == [
         "1,200 items, 100 of them gold; 10 classes",
-        "strategy Entropy, aggregation DawidSkene, teacher Auto, student Auto",
+        "strategy Entropy, aggregation Auto, teacher Auto, student Auto",
         "round  0   asks about 40 items   120 votes   without a model",
         "round  1   asks about 20 items   60 votes",
         "at most 180 votes on 60 items; a stop rule may end the rounds before",

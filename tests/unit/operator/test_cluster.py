@@ -192,3 +192,11 @@ def test_all_refusals_are_told_together_with_their_service() -> None:
         "spec.dataset.uri",
         "spec.podOverrides.scoringWorker.env[0].name",
     ]
+
+
+def test_keda_must_be_switched_on() -> None:
+    job = in_bucket().with_scaling(engine="Keda").build()
+
+    assert refusals(job, has_keda=True) == ()
+    (refusal,) = refusals(job)
+    assert refusal.startswith("spec.scaling.engine: Keda is not switched on")

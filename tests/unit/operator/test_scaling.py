@@ -218,6 +218,16 @@ def test_a_leader_without_history_removes_nobody_before_the_down_window_is_over(
     assert (first.replicas, almost.replicas, after.replicas) == (20, 20, 10)
 
 
+def test_many_workers_come_step_by_step() -> None:
+    history: tuple[Sample, ...] = ()
+    current, numbers = 0, {}
+    for now in range(40):
+        found = decide(current, QueueDepth(900, 0), history, now=float(now))
+        history, current = found.history, found.replicas
+        numbers[now] = current
+    assert [numbers[now] for now in (0, 14, 15, 29, 30, 39)] == [10, 10, 20, 20, 30, 30]
+
+
 def test_an_outage_of_the_queue_starts_the_down_window_anew() -> None:
     idle = decide(20, EMPTY, now=1000)
     away = decide(20, None, idle.history, now=1110)

@@ -61,6 +61,7 @@ def test_variables_of_others_are_not_read(environment: dict[str, str]) -> None:
         pytest.param({"SERVICE_ADDRESS": "{service}.{zone}"}, "only {service} and {namespace}", id="an unknown word"),
         pytest.param({"SERVICE_ADDRESS": "{service}.{"}, "only {service} and {namespace}", id="a brace too many"),
         pytest.param({"RENEW_DEADLINE_SECONDS": "20"}, "must be above renew_deadline_seconds", id="deadline too long"),
+        pytest.param({"SCALER_PORT": "6000"}, "scaler_port and scaler_address", id="a scaler that nobody can reach"),
         pytest.param({"RETRY_PERIOD_SECONDS": "9"}, "1.2 times retry_period_seconds", id="tries too seldom"),
     ],
 )

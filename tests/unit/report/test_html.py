@@ -221,3 +221,9 @@ def test_cells_are_shaded_by_their_share_of_the_row_and_few_errors_are_still_see
     page = Page(render_html(replace(full_report(), confusion=matrix)))
     cells = [cell["class"] for cell in page.attributes("td") if "title" in cell]
     assert cells == ["right-9", "wrong-2", "none", "right-9"]
+
+
+def test_the_model_of_annotators_that_weighed_most_is_told_where_several_were_weighed() -> None:
+    choice = "blend: a held-out vote has mean log-likelihood even -0.5, blend -0.4"
+    assert choice in Page(render_html(replace(full_report(), choice=choice))).text
+    assert "weighed most" not in Page(render_html(full_report())).text

@@ -50,10 +50,10 @@ class AggregationServiceStub:
     """
     StartAggregate: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
-    method Auto: which model was taken and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
+    method Auto: which model weighed most and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
     silent (names of those that never vote; absent for none). Figures: labelled (items with votes of people), voted
     (items with any vote), min_class_count (outside gold), rule_coverage, rule_overlap and rule_conflict (shares of all
-    items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+    items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; weight_even, weight_blend and weight_own (with method Auto: each model's share in the result); alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
     current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over items with votes
     outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
     it has votes; once people have voted, of the items that they voted on). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
@@ -63,7 +63,7 @@ class AggregationServiceStub:
     """
     StartReview: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-    Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+    Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
     """
     StartFinalize: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]
     """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
@@ -95,10 +95,10 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     """
     StartAggregate: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartAggregateRequest, _aggregation_pb2.StartAggregateResponse]  # type: ignore[assignment]
     """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
-    method Auto: which model was taken and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
+    method Auto: which model weighed most and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
     silent (names of those that never vote; absent for none). Figures: labelled (items with votes of people), voted
     (items with any vote), min_class_count (outside gold), rule_coverage, rule_overlap and rule_conflict (shares of all
-    items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+    items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; weight_even, weight_blend and weight_own (with method Auto: each model's share in the result); alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
     current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over items with votes
     outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
     it has votes; once people have voted, of the items that they voted on). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
@@ -108,7 +108,7 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     """
     StartReview: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]  # type: ignore[assignment]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-    Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+    Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
     """
     StartFinalize: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]  # type: ignore[assignment]
     """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
@@ -155,10 +155,10 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartAggregateResponse, _abc.Awaitable[_aggregation_pb2.StartAggregateResponse]]:
         """StartAggregate infers posteriors and reliabilities from all votes. Results: posteriors, reliabilities, choice (with
-        method Auto: which model was taken and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
+        method Auto: which model weighed most and why, in one sentence), rule_diagnostics (with rules or knowledge bases),
         silent (names of those that never vote; absent for none). Figures: labelled (items with votes of people), voted
         (items with any vote), min_class_count (outside gold), rule_coverage, rule_overlap and rule_conflict (shares of all
-        items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
+        items with a vote of a rule or knowledge base, with several, with contradicting ones), silent_rules, iterations, converged, log_likelihood, objective; weight_even, weight_blend and weight_own (with method Auto: each model's share in the result); alpha and ac1 (Krippendorff's nominal alpha and Gwet's AC1 of the
         current votes of people; absent where not defined); estimated_error (mean of 1 - confidence over items with votes
         outside gold; absent without any); with gate gold taken for items like all others gate_accuracy (absent when none of
         it has votes; once people have voted, of the items that they voted on). Of class_minimums: gate_classes (how many of them have votes on their gate gold), and of the one
@@ -174,7 +174,7 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartReviewResponse, _abc.Awaitable[_aggregation_pb2.StartReviewResponse]]:
         """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-        Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+        Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
         """
 
     @_abc_1.abstractmethod
