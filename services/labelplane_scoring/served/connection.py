@@ -35,7 +35,7 @@ _OPTIONS: Final = (
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", -1),
 )
-_DTYPES: Final = {"FP32": np.dtype("<f4"), "INT64": np.dtype("<i8")}
+_DTYPES: Final[dict[str, np.dtype[Any]]] = {"FP32": np.dtype("<f4"), "INT64": np.dtype("<i8")}
 _DATATYPES: Final = {dtype: name for name, dtype in _DTYPES.items()}
 
 
@@ -68,7 +68,7 @@ class Connection:
 
     async def close(self) -> None:
         """Give the channel up."""
-        await self._channel.close()
+        await self._channel.close(None)
 
     async def signature(self, model: str, version: str = "") -> Signature:
         """Return what the model takes and gives, once a version of it is ready.
@@ -141,7 +141,7 @@ class Connection:
 
     def _read(self, response: Any, model: str, outputs: Sequence[str], *, rows: int) -> dict[str, Any]:
         found = {
-            each.name: np.frombuffer(raw, _DTYPES[each.datatype]).reshape(tuple(each.shape))
+            str(each.name): np.frombuffer(raw, _DTYPES[each.datatype]).reshape(tuple(each.shape))
             for each, raw in zip(response.outputs, response.raw_output_contents, strict=True)
         }
         lacking = [name for name in outputs if name not in found or len(found[name]) != rows]
