@@ -29,10 +29,15 @@ KNOWN_OPERATORS: Final = frozenset(
 
 
 def numpy_steps(graph: bytes) -> bytes | None:
-    """Return the steps and constants of an ONNX graph as an .npz archive; None when it has another operator."""
-    import onnx
-    from onnx import numpy_helper
+    """Return the steps and constants of an ONNX graph as an .npz archive.
 
+    None when it has another operator, or when graphs cannot be read here: not every image has the package for that.
+    """
+    try:
+        import onnx
+        from onnx import numpy_helper
+    except ImportError:
+        return None
     model = onnx.load_model_from_string(graph)
     if any(node.op_type not in KNOWN_OPERATORS for node in model.graph.node):
         return None
