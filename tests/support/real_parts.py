@@ -60,7 +60,7 @@ def _is_claimed(port: int) -> bool:
 def heeding_ctrl_c(command: Sequence[str]) -> list[str]:
     """Return a command that heeds SIGINT even where the tests run in the background, which makes children ignore it.
 
-    Not by `preexec_fn`: that forks this process, and a copy of one with gRPC's threads may abort before it becomes another.
+    Not by `preexec_fn`: that forks this process, and a copy of one with gRPC's threads may abort at once.
     """
     return ["env", "--default-signal=INT", *command]
 
