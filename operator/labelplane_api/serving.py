@@ -4,7 +4,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from labelplane_api.rules import Rule, needs, only
-from labelplane_api.schema import ApiModel, Target, option
+from labelplane_api.schema import ApiModel, Target, Word, option
 
 
 class ServingMode(StrEnum):
@@ -31,8 +31,15 @@ class Serving(ApiModel):
     endpoint: Target | None = option(
         "endpoint is host:port of the external server's gRPC.", None, otherwise="only mode External has one"
     )
+    model: Word | None = option(
+        "model is the name of the job's model on the external server; without one it goes by its digest and the server "
+        "is asked to load it.",
+        None,
+        otherwise="only mode External has one",
+    )
 
     checks: ClassVar[tuple[Rule, ...]] = (
         needs("endpoint", when="self.mode == 'External'", reason="for mode External", holds=_is_external),
         only("endpoint", when="self.mode == 'External'", reason="for mode External", holds=_is_external),
+        only("model", when="self.mode == 'External'", reason="for mode External", holds=_is_external),
     )

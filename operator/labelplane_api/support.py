@@ -53,7 +53,7 @@ UNBUILT: Final[tuple[Unbuilt, ...]] = (
     Unbuilt("spec.aggregation.workers"),
     Unbuilt("spec.model.teacher.weights", _in_another_cloud),
     Unbuilt("spec.model.student.weights", _in_another_cloud),
-    Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS)),
+    Unbuilt("spec.serving.mode", _other_than(ServingMode.IN_PROCESS, ServingMode.EXTERNAL)),
     Unbuilt("spec.scaling.scaleDownDelaySeconds"),
     Unbuilt("spec.output.formats", _other_than(ExportFormat.CSV, ExportFormat.JSONL, ExportFormat.PARQUET)),
     Unbuilt("spec.podOverrides.triton"),

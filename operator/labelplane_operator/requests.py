@@ -13,6 +13,7 @@ from labelplane.operation.v1 import operation_pb2
 from labelplane.scoring.v1 import scoring_pb2 as scoring
 from labelplane.task.v1 import task_pb2 as task
 from labelplane_api.job import LabelingJob
+from labelplane_api.serving import Serving, ServingMode
 from labelplane_api.status import LabelingJobStatus, OperationStatus, RoundStatus, Stage
 from labelplane_api.training import Student, Teacher, TrainingMode
 from labelplane_operator.history import current_round, figure, last_reference
@@ -206,7 +207,14 @@ def _score(case: _Case) -> Message:
         model_ref=case.status.model.reference,
         previous_scores_ref=case.newest(Stage.SCORE, "scores"),
         deterministic=case.job.spec.run.deterministic,
+        serving=_serving(case.job.spec.serving),
     )
+
+
+def _serving(serving: Serving) -> scoring.Serving | None:
+    if serving.mode is not ServingMode.EXTERNAL:
+        return None
+    return scoring.Serving(endpoint=serving.endpoint or "", model=serving.model or "")
 
 
 def _select(case: _Case) -> Message:

@@ -3,7 +3,7 @@
 from labelplane.scoring.v1 import scoring_pb2 as pb
 from labelplane_core.errors import InvalidInput
 from labelplane_core.task_messages import classes_from_proto, kind_from_proto, share_from_proto
-from labelplane_scoring.requests import ScoreRequest, SelectRequest
+from labelplane_scoring.requests import ScoreRequest, SelectRequest, Serving
 from labelplane_scoring.strategies import COLD_START_STRATEGIES, STRATEGIES
 
 __all__ = ["score_request", "select_request"]
@@ -13,6 +13,9 @@ def score_request(message: pb.StartScoreRequest) -> ScoreRequest:
     """Return the request, or raise `InvalidInput` naming the field that is wrong."""
     if not message.index_ref or not message.model_ref:
         raise InvalidInput("index_ref and model_ref must both be set")
+    is_served = bool(message.serving.endpoint)
+    if is_served and message.deterministic:
+        raise InvalidInput("deterministic must not be set with serving: a server's batches are its own")
     return ScoreRequest(
         round_number=message.round.number,
         attempt=message.round.attempt,
@@ -22,6 +25,7 @@ def score_request(message: pb.StartScoreRequest) -> ScoreRequest:
         model_ref=message.model_ref,
         previous_scores_ref=message.previous_scores_ref,
         is_deterministic=message.deterministic,
+        serving=Serving(message.serving.endpoint, message.serving.model) if is_served else None,
     )
 
 

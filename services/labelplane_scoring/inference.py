@@ -1,6 +1,8 @@
 """One block of items through a model: what comes back becomes rows of the scores table."""
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,7 +15,7 @@ from labelplane_core.tables import SCORES, from_matrix
 from labelplane_core.tasks import DecodedItem
 from labelplane_scoring.uncertainty import entropy, least_confidence, margin, softmax
 
-__all__ = ["BATCH_SIZE", "InferenceBackend", "infer", "score_rows"]
+__all__ = ["BATCH_SIZE", "BlockInference", "InProcessInference", "InferenceBackend", "infer", "joined", "score_rows"]
 
 BATCH_SIZE = 256
 """Items of one call of the model. Fixed, so that a block's scores do not depend on how it came to be batched."""
@@ -27,11 +29,50 @@ class InferenceBackend(Protocol):
         ...
 
 
+class BlockInference(Protocol):
+    """Infers over the items of a block, wherever the model is."""
+
+    async def infer(self, items: Sequence[DecodedItem]) -> ModelOutput:
+        """Return the model's output for all items, in their order; at least one item."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of what was held for the model."""
+        ...
+
+
+@dataclass(slots=True)
+class InProcessInference:
+    """Infers by a backend of this process, one block at a time.
+
+    Attributes:
+        backend: runs the model.
+        spec: how items are encoded.
+    """
+
+    backend: InferenceBackend
+    spec: InputSpec
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def infer(self, items: Sequence[DecodedItem]) -> ModelOutput:
+        """Return the model's output for all items."""
+        async with self._lock:
+            return await asyncio.to_thread(infer, self.backend, self.spec, items)
+
+    async def close(self) -> None:
+        """Nothing is held elsewhere."""
+
+
 def infer(backend: InferenceBackend, spec: InputSpec, items: Sequence[DecodedItem]) -> ModelOutput:
     """Return the model's output for all items, batch by batch; at least one item."""
     outputs = [
         backend.run(spec.encode(items[start : start + BATCH_SIZE])) for start in range(0, len(items), BATCH_SIZE)
     ]
+    return joined(outputs)
+
+
+def joined(outputs: Sequence[ModelOutput]) -> ModelOutput:
+    """Return the outputs of consecutive batches as one; at least one output."""
     samples = [each.samples for each in outputs if each.samples is not None]
     return ModelOutput(
         logits=np.concatenate([each.logits for each in outputs]),

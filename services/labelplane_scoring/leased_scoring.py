@@ -13,6 +13,7 @@ from labelplane_core.shards import Shard
 from labelplane_core.storage import Layout, ObjectStore
 from labelplane_scoring.converters import score_request
 from labelplane_scoring.scoring_blocks import ScoreBlocks, open_score_blocks
+from labelplane_scoring.served.connections import Connections
 from labelplane_scoring.shard_plans import ShardPlan
 
 __all__ = ["LeasedScoring"]
@@ -38,11 +39,13 @@ class LeasedScoring:
         store: of the job.
         layout: its keys.
         data: the items, read only.
+        servers: of inference, where a request names one.
     """
 
     store: ObjectStore
     layout: Layout
     data: ObjectStore
+    servers: Connections
     _open: _Open | None = None
     _looked_at: Shard | None = None
     _is_over: bool = False
@@ -90,5 +93,10 @@ class LeasedScoring:
             raise DamagedRecord(f"operation {record.request_id}: its request cannot be read: {error}") from error
         context = OperationContext(record.request_id, record.takeovers)
         return await open_score_blocks(
-            score_request(message), store=self.store, layout=self.layout, data=self.data, context=context
+            score_request(message),
+            store=self.store,
+            layout=self.layout,
+            data=self.data,
+            servers=self.servers,
+            context=context,
         )

@@ -4,12 +4,25 @@ from dataclasses import dataclass
 
 from labelplane_core.tasks import TaskKind
 
-__all__ = ["ScoreRequest", "SelectRequest"]
+__all__ = ["ScoreRequest", "SelectRequest", "Serving"]
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """An inference server.
+
+    Attributes:
+        endpoint: host:port of its gRPC.
+        model: the model's name there; empty for its digest.
+    """
+
+    endpoint: str
+    model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRequest:
-    """Run a model over the index."""
+    """Run a model over the index, in process or, where `serving` is there, by a server."""
 
     round_number: int
     attempt: int
@@ -19,6 +32,7 @@ class ScoreRequest:
     model_ref: str
     previous_scores_ref: str
     is_deterministic: bool
+    serving: Serving | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,15 @@ from dataclasses import dataclass, field
 from labelplane_core.errors import InvalidInput
 from labelplane_core.features import InputSpec
 from labelplane_core.items import ItemReader
-from labelplane_core.models import OnnxModel, read_model
+from labelplane_core.models import OnnxModel, StoredModel, read_model
 from labelplane_core.operations import OperationContext
 from labelplane_core.shards import Shard
 from labelplane_core.storage import Layout, ObjectStore
 from labelplane_core.table_store import TableStore
 from labelplane_core.tables import INDEX, SCORES, TableManifest, TablePart
-from labelplane_scoring.inference import InferenceBackend, infer, score_rows
+from labelplane_scoring.inference import BlockInference, InProcessInference, score_rows
 from labelplane_scoring.requests import ScoreRequest
+from labelplane_scoring.served.connections import Connections
 from labelplane_scoring.threads import thread_count
 
 __all__ = ["ScoreBlocks", "open_score_blocks"]
@@ -31,12 +32,10 @@ class ScoreBlocks:
     tables: TableStore
     items: ItemReader
     index: TableManifest
-    backend: InferenceBackend
-    spec: InputSpec
+    inference: BlockInference
     classes: tuple[str, ...]
     context: OperationContext
     parts: dict[int, TablePart] = field(default_factory=dict)
-    _model: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def has_part(self, shard: Shard, block: int) -> bool:
         """Return whether the block was scored before, by this attempt's earlier owner or by another worker."""
@@ -47,8 +46,7 @@ class ScoreBlocks:
         self.context.check()
         rows = await self.tables.read_part(self._index_key(block), INDEX)
         items = await self.items.read(rows)
-        async with self._model:
-            output = await asyncio.to_thread(infer, self.backend, self.spec, items)
+        output = await self.inference.infer(items)
         table = await asyncio.to_thread(score_rows, rows, output, self.classes)
         self.parts[block] = await self.tables.write_part(self._key(shard, block), table, SCORES, block=block)
         self.context.progress(sum(part.rows for part in self.parts.values()), self.index.rows, "items")
@@ -67,12 +65,19 @@ class ScoreBlocks:
 
 
 async def open_score_blocks(
-    request: ScoreRequest, *, store: ObjectStore, layout: Layout, data: ObjectStore, context: OperationContext
+    request: ScoreRequest,
+    *,
+    store: ObjectStore,
+    layout: Layout,
+    data: ObjectStore,
+    servers: Connections,
+    context: OperationContext,
 ) -> ScoreBlocks:
-    """Read index and model of a request.
+    """Read index and model of a request, and make the model ready where it is to run.
 
     Raises:
         InvalidInput: the model knows other classes than the task.
+        ServingError: the request's server does not offer the model.
     """
     tables = TableStore(store)
     index = await tables.read_manifest(request.index_ref, INDEX)
@@ -82,15 +87,23 @@ async def open_score_blocks(
             f"model {request.model_ref} was trained for classes {list(model.card.classes)}, "
             f"the task has {list(request.classes)}: train a new one"
         )
-    threads = 1 if request.is_deterministic else thread_count()
     return ScoreBlocks(
         store=store,
         layout=layout,
         tables=tables,
         items=ItemReader(data, request.kind),
         index=index,
-        backend=await asyncio.to_thread(OnnxModel, model.card, model.onnx, threads=threads),
-        spec=InputSpec.from_json(model.card.input),
+        inference=await _inference(request, model, servers, context),
         classes=request.classes,
         context=context,
     )
+
+
+async def _inference(
+    request: ScoreRequest, model: StoredModel, servers: Connections, context: OperationContext
+) -> BlockInference:
+    if request.serving is not None:
+        return await servers.open(request.serving, model, context)
+    threads = 1 if request.is_deterministic else thread_count()
+    backend = await asyncio.to_thread(OnnxModel, model.card, model.onnx, threads=threads)
+    return InProcessInference(backend, InputSpec.from_json(model.card.input))

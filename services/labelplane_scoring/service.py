@@ -45,6 +45,7 @@ from labelplane_scoring.selecting import (
     plan_batch,
     pool_of,
 )
+from labelplane_scoring.served.connections import Connections
 from labelplane_scoring.stability import prediction_stability
 from labelplane_scoring.strategies import Candidates, DensityWeighted, Strategy, make_strategy
 
@@ -64,6 +65,7 @@ class ScoringService:
         self._clock = parts.clock
         self._open_queue = parts.open_queue
         self._tables = TableStore(parts.store)
+        self._servers = Connections(parts.clock)
 
     # -- Score ----------------------------------------------------------------------------------------------------
 
@@ -71,9 +73,17 @@ class ScoringService:
         """Score every block of the index and compare with the last scores."""
         began = self._clock.monotonic()
         blocks = await open_score_blocks(
-            request, store=self._store, layout=self._layout, data=self._data, context=context
+            request,
+            store=self._store,
+            layout=self._layout,
+            data=self._data,
+            servers=self._servers,
+            context=context,
         )
-        parts = await self._parts(request, blocks, context)
+        try:
+            parts = await self._parts(request, blocks, context)
+        finally:
+            await blocks.inference.close()
         manifest = TableManifest.of(SCORES, parts, classes=request.classes, block_size=blocks.index.block_size)
         key = self._layout.round_manifest(request.round_number, Stage.SCORE, request.attempt, context.generation)
         ref = await self._tables.write_manifest(key, manifest)

@@ -12,6 +12,7 @@ import sys
 
 from prometheus_client import start_http_server
 
+from labelplane_core.clock import SystemClock
 from labelplane_core.errors import InvalidInput, LabelplaneError
 from labelplane_core.leaving import leave
 from labelplane_core.process import open_job_queues
@@ -19,6 +20,7 @@ from labelplane_core.settings import PREFIX, ServiceSettings
 from labelplane_core.shards import Stage, work
 from labelplane_core.storage import Layout, open_store
 from labelplane_scoring.leased_scoring import LeasedScoring
+from labelplane_scoring.served.connections import Connections
 
 __all__ = ["run_worker"]
 
@@ -52,10 +54,12 @@ async def _work(settings: ServiceSettings) -> None:
     for each in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(each, stopping.set)
     options = settings.store_options()
+    servers = Connections(SystemClock())
     handler = LeasedScoring(
         store=open_store(settings.store_uri, options=options),
         layout=Layout(),
         data=open_store(settings.data_uri, options=options, readonly=True),
+        servers=servers,
     )
     if settings.metrics_port:
         start_http_server(settings.metrics_port)
@@ -72,6 +76,7 @@ async def _work(settings: ServiceSettings) -> None:
         )
         _log.info("scoring worker ends: %s", report)
     finally:
+        await servers.close()
         await queues.close()
 
 

@@ -96,7 +96,8 @@ def fit(model: str, crowd: Crowd, answers: Codes, given: Table) -> Fit:
         annotator_ids=pa.array(np.arange(crowd.n_annotators)).cast(pa.string()),
         classes=pa.array(np.arange(crowd.n_classes)).cast(pa.string()),
     )
-    return MODELS[model]().fit(votes)
+    fitted: Fit = MODELS[model]().fit(votes)
+    return fitted
 
 
 def pools_of(fitted: Fit, *, chosen: bool) -> tuple[list[Pool], list[Table]]:

@@ -240,6 +240,25 @@ RULES = [
         id="an external server without an address",
     ),
     pytest.param(
+        JOB.with_serving(mode="External", endpoint="triton:8001", model="digits"),
+        JOB.with_serving(model="digits"),
+        "spec.serving.model: has a meaning only for mode External: remove it",
+        id="a model's name without its server",
+    ),
+    pytest.param(
+        JOB.with_humans(votes_per_item=2, max_votes_per_item=2),
+        JOB.with_humans(votes_per_item=3, max_votes_per_item=2),
+        "spec.sources.humans.votesPerItem (3) is above maxVotesPerItem (2): lower it or raise maxVotesPerItem",
+        id="more votes than the most",
+    ),
+    pytest.param(
+        JOB.with_humans(max_votes_per_item=5),
+        JOB.with_label_studio().with_humans(max_votes_per_item=5),
+        "spec.sources.humans.maxVotesPerItem does not go with labelStudio, whose projects ask about all items alike: "
+        "leave it out",
+        id="asking again in Label Studio",
+    ),
+    pytest.param(
         JOB.with_serving(mode="External", endpoint="triton:8001"),
         JOB.with_serving(endpoint="triton:8001"),
         "spec.serving.endpoint: has a meaning only for mode External: remove it",

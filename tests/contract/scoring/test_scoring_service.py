@@ -89,6 +89,13 @@ async def test_every_item_is_scored_once_in_the_order_of_the_index(service: Serv
     assert to_matrix(scores.column("embedding")).shape == (60, 3)
 
 
+async def test_a_deterministic_score_is_not_given_to_a_server(service: Served) -> None:
+    request = score_request("index", "model", deterministic=True, serving=pb.Serving(endpoint="triton:8001"))
+    error = await refusal(pb_grpc.ScoringServiceStub(service.channel).StartScore(request))
+    assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+    assert "deterministic must not be set with serving" in error.details()
+
+
 async def test_second_scores_are_compared_with_the_first(service: Served) -> None:
     index_ref, scores_ref = await scored(service)
     model_ref = await write_colour_model(service.parts, sharpness=5.0)

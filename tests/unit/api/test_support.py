@@ -45,6 +45,7 @@ RULE = {"name": "r", "label": "1", "regex": "one"}
             id="knowledge bases",
         ),
         pytest.param(JOB.deterministic(seed=3), id="a deterministic run"),
+        pytest.param(JOB.with_serving(mode="External", endpoint="triton:8001", model="m"), id="a server of the user's"),
         pytest.param(JOB.suspended(), id="suspending"),
         pytest.param(JOB.with_run(active_deadline_seconds=60, ttl_seconds_after_finished=60), id="bounds on its time"),
         pytest.param(JOB.with_review(deadline_seconds=60, on_deadline="Fail"), id="a deadline for people"),
@@ -114,6 +115,7 @@ NOT_BUILT = [
     ),
     pytest.param(JOB.having("spec.model.image", "me/train:1"), "spec.model.image", id="an own training image"),
     pytest.param(JOB.with_serving(mode="Shared"), "spec.serving.mode: Shared", id="a shared Triton"),
+    pytest.param(JOB.with_serving(mode="Dedicated"), "spec.serving.mode: Dedicated", id="a Triton of its own"),
     pytest.param(
         JOB.with_scaling(scale_down_delay_seconds=5), "spec.scaling.scaleDownDelaySeconds", id="how long a GPU stays"
     ),

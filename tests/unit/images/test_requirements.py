@@ -18,8 +18,9 @@ PROGRAMS = {
     "review": ("labelplane_review.__main__", "labelplane_review.web.__main__"),
     "small": ("labelplane_small.__main__",),
 }
-ON_TOP = frozenset({"torchvision", "transformers"})
-"""Encoders with pretrained weights: an image of one's own brings them, and training names what it misses."""
+ON_TOP = frozenset({"torchvision", "transformers", "triton_python_backend_utils"})
+"""What is there where it is imported: encoders with pretrained weights are an image of one's own, and training names what it
+misses; the last is inside of Triton, whose Python backend runs our module."""
 
 
 def _required(image: str) -> set[str]:

@@ -1,5 +1,7 @@
 """Items that are asked about again: what Review is told, what the budget leaves for it, when the rounds end."""
 
+from typing import Any
+
 import pytest
 from job_builder import JobBuilder, make_job
 from planned_world import PlannedWorld
@@ -19,16 +21,14 @@ def job(**humans: object) -> JobBuilder:
 
 def told(world: PlannedWorld) -> list[int | None]:
     """How many further votes each Review may ask for; None where it is not told to."""
-    return [
-        request.message.further.at_most if request.message.HasField("further") else None
-        for request in world.started
-        if request.stage is Stage.REVIEW
-    ]
+    messages: list[Any] = [request.message for request in world.started if request.stage is Stage.REVIEW]
+    return [message.further.at_most if message.HasField("further") else None for message in messages]
 
 
 def test_review_is_told_what_votes_are_judged_by() -> None:
     world = PlannedWorld(job().build())
-    further = world.reach(Stage.REVIEW, 1).start.message.further  # type: ignore[union-attr]
+    start: Any = world.reach(Stage.REVIEW, 1).start
+    further = start.message.further
     assert (further.posteriors_ref, further.reliabilities_ref, further.votes_ref) == (
         "posteriors-1",
         "reliabilities-1",

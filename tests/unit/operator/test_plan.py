@@ -156,6 +156,22 @@ def test_worse_student_is_not_scored_and_both_figures_are_told() -> None:
     assert condition(world, "ModelPromoted")[2] == "new student is worse: 82.0 -> 80.0 % on gate gold"
 
 
+@pytest.mark.parametrize(
+    ("serving", "want"),
+    [
+        pytest.param({}, ("", ""), id="in process"),
+        pytest.param({"mode": "External", "endpoint": "triton:8001"}, ("triton:8001", ""), id="by a server"),
+        pytest.param({"mode": "External", "endpoint": "t:1", "model": "m"}, ("t:1", "m"), id="by a model there"),
+    ],
+)
+def test_score_is_told_which_server_runs_the_model(serving: dict[str, str], want: tuple[str, str]) -> None:
+    world = PlannedWorld(small_job().with_serving(**serving).build())
+    world.play()
+    asked = [each.message.serving for each in world.started if each.stage is Stage.SCORE]
+    assert asked
+    assert {(each.endpoint, each.model) for each in asked} == {want}
+
+
 def test_without_gold_the_gate_is_unknown_and_nothing_may_be_accepted() -> None:
     world = PlannedWorld(small_job().without_gold().build())
     world.figures[Stage.PREPARE] = lambda _: {"items": 1000}

@@ -26,7 +26,7 @@ from labelplane.operation.v1 import operation_pb2 as labelplane_dot_operation_do
 from labelplane.task.v1 import task_pb2 as labelplane_dot_task_dot_v1_dot_task__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#labelplane/scoring/v1/scoring.proto\x12\x15labelplane.scoring.v1\x1a\'labelplane/operation/v1/operation.proto\x1a\x1dlabelplane/task/v1/task.proto\"\xf8\x01\n\x11StartScoreRequest\x12\x37\n\ninvocation\x18\x01 \x01(\x0b\x32#.labelplane.operation.v1.Invocation\x12(\n\x05round\x18\x02 \x01(\x0b\x32\x19.labelplane.task.v1.Round\x12&\n\x04task\x18\x03 \x01(\x0b\x32\x18.labelplane.task.v1.Task\x12\x11\n\tindex_ref\x18\x04 \x01(\t\x12\x11\n\tmodel_ref\x18\x05 \x01(\t\x12\x1b\n\x13previous_scores_ref\x18\x06 \x01(\t\x12\x15\n\rdeterministic\x18\x07 \x01(\x08\"K\n\x12StartScoreResponse\x12\x35\n\toperation\x18\x01 \x01(\x0b\x32\".labelplane.operation.v1.Operation\"\xa1\x03\n\x12StartSelectRequest\x12\x37\n\ninvocation\x18\x01 \x01(\x0b\x32#.labelplane.operation.v1.Invocation\x12(\n\x05round\x18\x02 \x01(\x0b\x32\x19.labelplane.task.v1.Round\x12&\n\x04task\x18\x03 \x01(\x0b\x32\x18.labelplane.task.v1.Task\x12\x11\n\tindex_ref\x18\x04 \x01(\t\x12\x12\n\nscores_ref\x18\x05 \x01(\t\x12\x1e\n\x16previous_selection_ref\x18\x06 \x01(\t\x12\x10\n\x08strategy\x18\x07 \x01(\t\x12\x12\n\nbatch_size\x18\x08 \x01(\r\x12\x12\n\ngold_share\x18\t \x01(\x01\x12\x13\n\x0b\x63heck_share\x18\n \x01(\x01\x12\x16\n\x0e\x63\x61ndidate_pool\x18\x0b \x01(\x04\x12\x16\n\x0e\x64\x65nsity_weight\x18\x0c \x01(\x01\x12\x0c\n\x04seed\x18\r \x01(\x04\x12\x11\n\tvotes_ref\x18\x0e \x01(\t\x12\x19\n\x11review_shares_ref\x18\x0f \x01(\t\"L\n\x13StartSelectResponse\x12\x35\n\toperation\x18\x01 \x01(\x0b\x32\".labelplane.operation.v1.Operation2\xd9\x01\n\x0eScoringService\x12\x61\n\nStartScore\x12(.labelplane.scoring.v1.StartScoreRequest\x1a).labelplane.scoring.v1.StartScoreResponse\x12\x64\n\x0bStartSelect\x12).labelplane.scoring.v1.StartSelectRequest\x1a*.labelplane.scoring.v1.StartSelectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#labelplane/scoring/v1/scoring.proto\x12\x15labelplane.scoring.v1\x1a\'labelplane/operation/v1/operation.proto\x1a\x1dlabelplane/task/v1/task.proto\"\xa9\x02\n\x11StartScoreRequest\x12\x37\n\ninvocation\x18\x01 \x01(\x0b\x32#.labelplane.operation.v1.Invocation\x12(\n\x05round\x18\x02 \x01(\x0b\x32\x19.labelplane.task.v1.Round\x12&\n\x04task\x18\x03 \x01(\x0b\x32\x18.labelplane.task.v1.Task\x12\x11\n\tindex_ref\x18\x04 \x01(\t\x12\x11\n\tmodel_ref\x18\x05 \x01(\t\x12\x1b\n\x13previous_scores_ref\x18\x06 \x01(\t\x12\x15\n\rdeterministic\x18\x07 \x01(\x08\x12/\n\x07serving\x18\x08 \x01(\x0b\x32\x1e.labelplane.scoring.v1.Serving\"*\n\x07Serving\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\r\n\x05model\x18\x02 \x01(\t\"K\n\x12StartScoreResponse\x12\x35\n\toperation\x18\x01 \x01(\x0b\x32\".labelplane.operation.v1.Operation\"\xa1\x03\n\x12StartSelectRequest\x12\x37\n\ninvocation\x18\x01 \x01(\x0b\x32#.labelplane.operation.v1.Invocation\x12(\n\x05round\x18\x02 \x01(\x0b\x32\x19.labelplane.task.v1.Round\x12&\n\x04task\x18\x03 \x01(\x0b\x32\x18.labelplane.task.v1.Task\x12\x11\n\tindex_ref\x18\x04 \x01(\t\x12\x12\n\nscores_ref\x18\x05 \x01(\t\x12\x1e\n\x16previous_selection_ref\x18\x06 \x01(\t\x12\x10\n\x08strategy\x18\x07 \x01(\t\x12\x12\n\nbatch_size\x18\x08 \x01(\r\x12\x12\n\ngold_share\x18\t \x01(\x01\x12\x13\n\x0b\x63heck_share\x18\n \x01(\x01\x12\x16\n\x0e\x63\x61ndidate_pool\x18\x0b \x01(\x04\x12\x16\n\x0e\x64\x65nsity_weight\x18\x0c \x01(\x01\x12\x0c\n\x04seed\x18\r \x01(\x04\x12\x11\n\tvotes_ref\x18\x0e \x01(\t\x12\x19\n\x11review_shares_ref\x18\x0f \x01(\t\"L\n\x13StartSelectResponse\x12\x35\n\toperation\x18\x01 \x01(\x0b\x32\".labelplane.operation.v1.Operation2\xd9\x01\n\x0eScoringService\x12\x61\n\nStartScore\x12(.labelplane.scoring.v1.StartScoreRequest\x1a).labelplane.scoring.v1.StartScoreResponse\x12\x64\n\x0bStartSelect\x12).labelplane.scoring.v1.StartSelectRequest\x1a*.labelplane.scoring.v1.StartSelectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,15 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'labelplane.scoring.v1.scori
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_STARTSCOREREQUEST']._serialized_start=135
-  _globals['_STARTSCOREREQUEST']._serialized_end=383
-  _globals['_STARTSCORERESPONSE']._serialized_start=385
-  _globals['_STARTSCORERESPONSE']._serialized_end=460
-  _globals['_STARTSELECTREQUEST']._serialized_start=463
-  _globals['_STARTSELECTREQUEST']._serialized_end=880
-  _globals['_STARTSELECTRESPONSE']._serialized_start=882
-  _globals['_STARTSELECTRESPONSE']._serialized_end=958
-  _globals['_SCORINGSERVICE']._serialized_start=961
-  _globals['_SCORINGSERVICE']._serialized_end=1178
+  _globals['_STARTSCOREREQUEST']._serialized_end=432
+  _globals['_SERVING']._serialized_start=434
+  _globals['_SERVING']._serialized_end=476
+  _globals['_STARTSCORERESPONSE']._serialized_start=478
+  _globals['_STARTSCORERESPONSE']._serialized_end=553
+  _globals['_STARTSELECTREQUEST']._serialized_start=556
+  _globals['_STARTSELECTREQUEST']._serialized_end=973
+  _globals['_STARTSELECTRESPONSE']._serialized_start=975
+  _globals['_STARTSELECTRESPONSE']._serialized_end=1051
+  _globals['_SCORINGSERVICE']._serialized_start=1054
+  _globals['_SCORINGSERVICE']._serialized_end=1271
 # @@protoc_insertion_point(module_scope)

@@ -31,6 +31,7 @@ class StartScoreRequest(_message.Message):
     MODEL_REF_FIELD_NUMBER: _builtins.int
     PREVIOUS_SCORES_REF_FIELD_NUMBER: _builtins.int
     DETERMINISTIC_FIELD_NUMBER: _builtins.int
+    SERVING_FIELD_NUMBER: _builtins.int
     index_ref: _builtins.str
     """index_ref is Prepare's result."""
     model_ref: _builtins.str
@@ -51,6 +52,10 @@ class StartScoreRequest(_message.Message):
     def task(self) -> _task_pb2.Task:
         """task says what is asked of every item."""
 
+    @_builtins.property
+    def serving(self) -> Global___Serving:
+        """serving is the server that runs the model. Empty runs it in process; not with deterministic."""
+
     def __init__(
         self,
         *,
@@ -61,14 +66,41 @@ class StartScoreRequest(_message.Message):
         model_ref: _builtins.str = ...,
         previous_scores_ref: _builtins.str = ...,
         deterministic: _builtins.bool = ...,
+        serving: Global___Serving | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "round", b"round", "task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "round", b"round", "serving", b"serving", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deterministic", b"deterministic", "index_ref", b"index_ref", "invocation", b"invocation", "model_ref", b"model_ref", "previous_scores_ref", b"previous_scores_ref", "round", b"round", "task", b"task"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deterministic", b"deterministic", "index_ref", b"index_ref", "invocation", b"invocation", "model_ref", b"model_ref", "previous_scores_ref", b"previous_scores_ref", "round", b"round", "serving", b"serving", "task", b"task"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartScoreRequest: _TypeAlias = StartScoreRequest  # noqa: Y015
+
+@_typing.final
+class Serving(_message.Message):
+    """Serving names an inference server of the v2 protocol."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """endpoint is host:port of its gRPC; all addresses of the host take turns."""
+    model: _builtins.str
+    """model is the model's name there. Empty for its digest; the server is then given the model when it lacks it."""
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Serving: _TypeAlias = Serving  # noqa: Y015
 
 @_typing.final
 class StartScoreResponse(_message.Message):
