@@ -16,7 +16,6 @@ __all__ = ["FolderKeys", "Keys"]
 _ACCESS, _SECRET, _TOKEN = "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"
 _CURRENT = "..data"
 """The link that the kubelet turns when a Secret changes, so that all its files change at once."""
-_TURNS = 3
 _GOOD_FOR = timedelta(seconds=30)
 """Shorter than the five minutes before its end at which the client asks for the next key: so it asks for each call."""
 
@@ -69,12 +68,7 @@ class FolderKeys:
 
     def read(self) -> Keys:
         """Return the keys that count now; raises as a call does."""
-        for _ in range(_TURNS):
-            version = self._version()
-            keys = Keys(*(self._read(version / name) for name in (_ACCESS, _SECRET, _TOKEN)))
-            # Where the link turned meanwhile, the files may be gone, or of two versions.
-            if version == self._version():
-                break
+        keys = self._read_at_once()
         if keys.are_whole:
             return keys
         if self._otherwise.are_whole:
@@ -83,6 +77,14 @@ class FolderKeys:
             f"folder {self._folder} holds no keys: it needs the files {_ACCESS} and {_SECRET}, "
             "which a mounted Secret with these keys gives it"
         )
+
+    def _read_at_once(self) -> Keys:
+        while True:
+            version = self._version()
+            keys = Keys(*(self._read(version / name) for name in (_ACCESS, _SECRET, _TOKEN)))
+            # Where the link turned meanwhile, the files may be gone, or of two versions.
+            if version == self._version():
+                return keys
 
     def _version(self) -> Path:
         current = self._folder / _CURRENT

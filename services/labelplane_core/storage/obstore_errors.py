@@ -33,7 +33,7 @@ _TIMEOUT = re.compile(r"kind: Timeout|TimedOut|timed out")
 _REGION = re.compile(r"<Region>([\w-]{1,40})<")
 _NO_KEYS = re.compile(r"credential provider: AccessDenied: ([^\n]+)")
 """What `FolderKeys` raised, as obstore tells it."""
-_CERTIFICATE = re.compile(r"invalid peer certificate: ?(?:certificate )?(\w+)", re.IGNORECASE)
+_CERTIFICATE = re.compile(r"InvalidCertificate\(\s*(\w+?)(?:Context)?\b")
 
 _KINDS: tuple[tuple[type[Exception], type[StoreError | BadKey], str], ...] = (
     (theirs.AlreadyExistsError, AlreadyExists, "exists already"),
@@ -60,17 +60,17 @@ _CODES: dict[str, tuple[type[StoreError], str]] = {
     "PermanentRedirect": (StoreRefused, "the bucket lies in another region or at another endpoint: set them"),
     "NotImplemented": (
         NoConditionalPut,
-        "the server does not know this kind of request, as conditional puts: use a server that has them",
+        "the server does not know this kind of request, as conditional puts: use a server with them",
     ),
     "XMinioStorageFull": (StoreUnavailable, "the server's disks are full: free some space"),
 }
 """What S3's own words for an error mean here; each stands before the HTTP status."""
 
 _CERTIFICATES: dict[str, str] = {
-    "expired": "the server's certificate has expired: renew it there",
-    "notvalidyet": "the server's certificate is not valid yet: see its dates and the clocks",
-    "notvalidforname": "the server's certificate is for another name: use a name that it holds as the endpoint",
-    "unknownissuer": "the server's certificate is signed by nobody known here: give the authority's as the CA bundle",
+    "Expired": "the server's certificate has expired: renew it there",
+    "NotValidYet": "the server's certificate is not valid yet: see its dates and the clocks",
+    "NotValidForName": "the server's certificate is for another name: use a name that it holds as the endpoint",
+    "UnknownIssuer": "the server's certificate is signed by nobody known here: give the authority's as the CA bundle",
 }
 
 _SERVER_ERROR = 500
@@ -119,7 +119,7 @@ def _by_code(what: str, where: str, text: str) -> StoreError | None:
 def _by_response(what: str, text: str) -> StoreError:
     """Judge an error that obstore does not class, by the HTTP status or the kind of failure in its text."""
     if (found := _CERTIFICATE.search(text)) is not None:
-        advice = _CERTIFICATES.get(found[1].lower(), f"the server's certificate is not accepted ({found[1]})")
+        advice = _CERTIFICATES.get(found[1], f"the server's certificate is not accepted ({found[1]})")
         return StoreNotTrusted(f"{what}: {advice}")
     first_line = text.split("\n", 1)[0].split(": <?xml", 1)[0][:300]
     said = "; ".join([first_line, *map(html.unescape, _SAID.findall(text)[:2])])
