@@ -170,6 +170,8 @@ def _endpoint_of(bucket: str, options: StoreOptions) -> str:
     if options.path_style or not options.endpoint:
         return options.endpoint
     parts = urlsplit(options.endpoint)
+    if parts.netloc.startswith(f"{bucket}."):
+        return options.endpoint
     return parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl()
 
 
