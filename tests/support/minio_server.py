@@ -44,8 +44,9 @@ class MinioServer:
     def make_bucket(self, name: str) -> str:
         """Make a bucket, and return its address."""
         client = PoolManager(ca_certs=None if self.authority is None else str(self.authority))
+        keys = StaticProvider(ACCESS_KEY, SECRET_KEY)
         server = Minio(
-            f"127.0.0.1:{self.port}", ACCESS_KEY, SECRET_KEY, secure=self.authority is not None, http_client=client
+            endpoint=f"127.0.0.1:{self.port}", credentials=keys, secure=self.authority is not None, http_client=client
         )
         server.make_bucket(bucket_name=name)
         return f"s3://{name}"
@@ -62,7 +63,7 @@ class MinioServer:
 
     def _admin(self) -> MinioAdmin:
         keys = StaticProvider(ACCESS_KEY, SECRET_KEY)
-        return MinioAdmin(f"127.0.0.1:{self.port}", credentials=keys, secure=False)
+        return MinioAdmin(endpoint=f"127.0.0.1:{self.port}", credentials=keys, secure=False)
 
 
 @contextmanager

@@ -111,7 +111,7 @@ def _by_code(what: str, where: str, text: str) -> StoreError | None:
     if code is None or code[1] not in _CODES:
         return None
     kind, message = _CODES[code[1]]
-    if (region := _REGION.search(text)) is not None:
+    if kind is StoreRefused and (region := _REGION.search(text)) is not None:
         message = f"{message}; it says that it is {region[1]}"
     return kind(f"{where if kind is StoreNotFound else what}: {message}")
 
