@@ -18,6 +18,10 @@ WORKERS ?= $(shell nproc | awk '{ print ($$1 < 4) ? $$1 : 4 }')
 PYTEST_ARGS ?=
 # More words for the resolver: make lock LOCK_ARGS=--upgrade
 LOCK_ARGS ?=
+# Where `make test-e2e` keeps archives of images.
+E2E_IMAGES ?= .e2e-images
+# Where `make cluster-up` keeps its state, and kubectl and helm for it.
+CLUSTER ?= .cluster
 # Where `make quickstart` writes.
 QUICKSTART_OUT ?= quickstart-out
 
@@ -52,7 +56,8 @@ SHARED := -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 # uv holds .lock in the environment itself, so ours has another name.
 LOCKED = mkdir -p $(VENV) && exec 9>$(VENV)/.make.lock && flock 9
 
-.PHONY: help quickstart demo test test-unit test-integration chart coverage soak bench simulate verify generate samples lint fmt \
+.PHONY: help quickstart demo test test-unit test-integration test-e2e cluster-up cluster-down chart coverage images \
+	soak bench simulate verify generate samples lint fmt \
 	tools lock hooks clean
 
 help: ## List the targets
@@ -84,6 +89,19 @@ test-integration: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests that start proce
 
 chart: $(VENV)/.dev $(TOOLS)/.stamp ## Run the tests of the Helm chart: values, objects, alerts, a real API server
 	$(BIN)/pytest tests/unit/chart tests/integration/chart $(PYTEST_ARGS)
+
+test-e2e: $(VENV)/.dev $(TOOLS)/.stamp ## Install the chart on a real node of this machine and run jobs there (root; builds images the first time)
+	hack/install-parts.sh e2e
+	hack/e2e-images $(E2E_IMAGES)
+	LABELPLANE_E2E_IMAGES=$(abspath $(E2E_IMAGES)) hack/in-own-network $(abspath $(BIN)/pytest) tests/e2e $(PYTEST_ARGS)
+
+cluster-up: $(VENV)/.dev $(TOOLS)/.stamp ## Keep a cluster of one real node with the images, to work with by kubectl (root)
+	hack/install-parts.sh e2e
+	hack/e2e-images $(E2E_IMAGES)
+	hack/cluster up $(CLUSTER) $(E2E_IMAGES)
+
+cluster-down: ## Take the cluster of cluster-up down
+	hack/cluster down $(CLUSTER)
 
 soak: $(VENV)/.dev $(TOOLS)/.stamp ## Run the long tests: kill and continue over and over, 10,000 faults around the operator
 	LABELPLANE_FAULTS=10000 $(BIN)/pytest tests/soak tests/integration/operator/test_faults.py --timeout=0 $(PYTEST_ARGS)
@@ -121,6 +139,9 @@ generate: $(VENV)/.dev $(TOOLS)/.stamp ## Write protos/gen, the CRD and its refe
 samples: $(VENV)/.dev ## Write the sample data sets (manifests/samples; glosses need Debian's wordnet-base)
 	$(BIN)/python hack/make-digits
 	$(BIN)/python hack/make-glosses
+
+images: $(VENV)/.dev ## Build the images with docker, podman or buildah (BASE, PREFIX, TAG, TORCH: hack/build-images tells)
+	hack/build-images
 
 tools: $(TOOLS)/.stamp ## Build the programs that tests and checks use, into .tools (cached by version)
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what tests use and pip cannot bring, on Debian: the modules of Python's venv, Chromium and a font for the look
-# of the report, and WordNet for the glosses sample. Does nothing when all of it is there.
+# of the report, and WordNet for the glosses sample; with the word `e2e` also what a node and its images are made of. Does
+# nothing when all of it is there.
 set -euo pipefail
 
 missing=()
@@ -18,6 +19,17 @@ need python3-venv "${PYTHON:-python3}" -c 'import ensurepip, venv'
 need chromium command -v chromium
 need fonts-liberation test -d /usr/share/fonts/truetype/liberation
 need wordnet-base test -f /usr/share/wordnet/data.noun
+if [[ ${1:-} == e2e ]]; then
+  need containerd command -v containerd
+  need runc test -x /usr/sbin/runc
+  need containernetworking-plugins test -x /usr/lib/cni/bridge
+  need iptables test -x /usr/sbin/iptables
+  need conntrack test -x /usr/sbin/conntrack
+  need iproute2 command -v ip
+  need buildah command -v buildah
+  need debootstrap test -x /usr/sbin/debootstrap
+  need busybox-static command -v busybox
+fi
 
 if ((${#missing[@]} == 0)); then
   exit 0

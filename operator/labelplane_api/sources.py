@@ -187,10 +187,38 @@ class InboxConnector(ApiModel):
     )
 
 
+def _fewer_at_most(humans: Any) -> str | None:
+    most = humans.max_votes_per_item
+    if most is None or humans.votes_per_item <= most:
+        return None
+    return f" ({humans.votes_per_item}) is above maxVotesPerItem ({most}): lower it or raise maxVotesPerItem"
+
+
+def _more_in_label_studio(humans: Any) -> str | None:
+    if humans.max_votes_per_item is None or humans.label_studio is None:
+        return None
+    return " does not go with labelStudio, whose projects ask about all items alike: leave it out"
+
+
 class Humans(ApiModel):
     """People, real or simulated."""
 
     votes_per_item: Int = option("votesPerItem is how many people are asked about an item.", 3, ge=1, le=25)
+    max_votes_per_item: Int | None = option(
+        "maxVotesPerItem is how many people are asked about an item at most: those beyond votesPerItem where another "
+        "vote is worth it.",
+        None,
+        otherwise="votesPerItem on every item",
+        ge=1,
+        le=25,
+    )
+    least_gain: Float = option(
+        "leastGain is by how much a vote beyond votesPerItem must be expected to lower an item's chance of a wrong "
+        "label; read with maxVotesPerItem alone.",
+        0.01,
+        ge=0.0001,
+        le=0.5,
+    )
     price_per_vote: Float = option(
         "pricePerVote is what a vote costs, in budget.currency. A number, not a decimal string: it is multiplied into "
         "an estimate, not booked.",
@@ -209,7 +237,21 @@ class Humans(ApiModel):
         "inbox takes votes from the review page and over HTTP.", None, change=Change.AT_ONCE
     )
 
-    checks: ClassVar[tuple[Rule, ...]] = (exactly_one("simulated", "files", "labelStudio", "inbox"),)
+    checks: ClassVar[tuple[Rule, ...]] = (
+        exactly_one("simulated", "files", "labelStudio", "inbox"),
+        Rule(
+            field="votesPerItem",
+            message="votesPerItem must not be above maxVotesPerItem: lower it or raise maxVotesPerItem",
+            check=_fewer_at_most,
+            cel="!has(self.maxVotesPerItem) || self.votesPerItem <= self.maxVotesPerItem",
+        ),
+        Rule(
+            field="maxVotesPerItem",
+            message="maxVotesPerItem does not go with labelStudio, whose projects ask about all items alike",
+            check=_more_in_label_studio,
+            cel="!has(self.maxVotesPerItem) || !has(self.labelStudio)",
+        ),
+    )
 
     @property
     def connector(self) -> Connector:

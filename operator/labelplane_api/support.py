@@ -68,8 +68,8 @@ _ABOUT_A_CLUSTER: Final[tuple[Unbuilt, ...]] = (
 )
 
 
-_ON_CLUSTERS: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
-"""What a run on one machine has and a cluster has not: the review page is served beside the run alone."""
+_WITHOUT_FRONT: Final[tuple[Unbuilt, ...]] = (Unbuilt("spec.sources.humans.inbox"),)
+"""What a cluster has not whose installation serves no review page."""
 
 ON_ONE_MACHINE: Final[tuple[Unbuilt, ...]] = (
     *UNBUILT,
@@ -94,9 +94,14 @@ def unread_on_one_machine(job: LabelingJob) -> tuple[str, ...]:
     return unsupported(job, table=_ABOUT_A_CLUSTER)
 
 
-def unsupported_on_clusters(job: LabelingJob) -> tuple[str, ...]:
-    """List the fields that the job sets and that are not built yet where an operator runs it."""
-    return unsupported(job, table=(*UNBUILT, *_ON_CLUSTERS))
+def unsupported_on_clusters(job: LabelingJob, *, has_front: bool) -> tuple[str, ...]:
+    """List the fields that the job sets and that are not built yet where an operator runs it.
+
+    Args:
+        job: the job.
+        has_front: whether the installation serves the review page.
+    """
+    return unsupported(job, table=UNBUILT if has_front else (*UNBUILT, *_WITHOUT_FRONT))
 
 
 def check_supported(job: LabelingJob, *, table: Sequence[Unbuilt] = ON_ONE_MACHINE) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_api.status import Stage
 from labelplane_operator.builders import service_name, workload_name
 from labelplane_operator.cache import JobKey, ObjectCache
@@ -11,7 +12,6 @@ from labelplane_operator.child_views import belongs_to
 from labelplane_operator.job_identity import key_of, uid_of
 from labelplane_operator.kinds import DEPLOYMENT
 from labelplane_operator.observed import InboxView, OperationState, OperationView
-from labelplane_operator.parts import Part
 from labelplane_operator.requests import StageRequest
 from labelplane_operator.service_calls import PodsNotReady, ServiceCalls, ServiceUnavailable
 from labelplane_operator.service_channels import ServiceChannels

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_api.running import Profile
 from labelplane_api.status import Stage
 from labelplane_operator.builders import (
@@ -35,7 +36,6 @@ from labelplane_operator.job_services import JobServices
 from labelplane_operator.kinds import DEPLOYMENT, JOB, POD
 from labelplane_operator.kube import Kube
 from labelplane_operator.observed import Observed, PodView, Problem, TrainingState, TrainingView
-from labelplane_operator.parts import Part
 from labelplane_operator.policies.config_maps import NamedKey, find_missing_key, named_keys, storage_keys
 from labelplane_operator.policies.deletion import is_being_deleted
 from labelplane_operator.policies.keda import queue_subject

@@ -11,12 +11,13 @@ from typing import Final
 from labelplane_api.conditions import Condition, ConditionStatus, ConditionType, Reason, find_condition, is_true
 from labelplane_api.job import LabelingJob
 from labelplane_api.metadata import ObjectMeta
+from labelplane_api.parts import Part
+from labelplane_api.sources import Connector
 from labelplane_api.status import LabelingJobStatus, OperationStatus, Stage
 from labelplane_api.support import unsupported, unsupported_on_clusters
 from labelplane_operator import status as folds
 from labelplane_operator.history import current_round, is_finished, is_queued, is_taken
 from labelplane_operator.observed import InboxView, Observed, OperationError, OperationState, Problem, TrainingState
-from labelplane_operator.parts import Part
 from labelplane_operator.policies.cluster import refusals
 from labelplane_operator.policies.deadlines import late_work, review_began, work_left
 from labelplane_operator.policies.deletion import decide_removal, holds_object, is_being_deleted
@@ -170,12 +171,18 @@ def _refusal(
     job: LabelingJob, observed: Observed, *, installation: Installation, now: datetime
 ) -> LabelingJobStatus | None:
     """Return the status of a job that cannot run here, None when it can."""
-    if unbuilt := unsupported_on_clusters(job) if installation.is_cluster else unsupported(job):
+    if unbuilt := _unbuilt(job, installation):
         return folds.refused(job, "; ".join(f"not supported yet: {path}" for path in unbuilt), now=now)
     wrong = (*_cluster_refusals(job, installation), *observed.refusals)
     if not wrong:
         return None
     return folds.invalid(job.status, "; ".join(wrong), generation=job.metadata.generation, now=now)
+
+
+def _unbuilt(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
+    if not installation.is_cluster:
+        return unsupported(job)
+    return unsupported_on_clusters(job, has_front=bool(installation.review_address))
 
 
 def _cluster_refusals(job: LabelingJob, installation: Installation) -> tuple[str, ...]:
@@ -379,7 +386,7 @@ def _wait(
     now: datetime,
 ) -> Plan:
     inbox = observed.inbox or InboxView()
-    address = inbox.connector_address or installation.review_address
+    address = inbox.connector_address or _voting_address(job, installation)
     text = observed.unavailable or _asking(job, step, address=address, problem=inbox.connector_problem)
     kind = ConditionType.WAITING_FOR_ANNOTATIONS
     status = folds.with_condition(job, status, kind, ConditionStatus.TRUE, Reason.VOTES_MISSING, text, now=now)
@@ -392,6 +399,15 @@ def _wait(
     left = None if step.until is None or step.missing is None else (step.until - now).total_seconds()
     soon = AWAITING_SECONDS if observed.awaits_pods else _waiting_seconds(status, now=now)
     return Plan(status, requeue_after_seconds=_sooner(soon, left))
+
+
+def _voting_address(job: LabelingJob, installation: Installation) -> str:
+    """Return where people vote; empty where there is no one place. On a cluster all jobs share one front."""
+    humans, address = job.spec.sources.humans, installation.review_address
+    if not installation.is_cluster or not address:
+        return address
+    is_asked_there = humans is not None and humans.connector is Connector.INBOX
+    return f"{address.rstrip('/')}/t/{job.metadata.namespace}/{job.metadata.name}" if is_asked_there else ""
 
 
 def _asking(job: LabelingJob, step: Wait, *, address: str, problem: str) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 import kopf
 from prometheus_client import REGISTRY
 
+from labelplane_api.tokens import job_token
 from labelplane_operator.act import Actor
 from labelplane_operator.builders import Images, Platform, Queue
 from labelplane_operator.cache import JobKey, ObjectCache
@@ -37,7 +38,6 @@ from labelplane_operator.requests import Installation
 from labelplane_operator.service_channels import ServiceChannels
 from labelplane_operator.settings import PREFIX, OperatorSettings
 from labelplane_operator.sweeps import Sweeps
-from labelplane_operator.tokens import job_token
 from labelplane_operator.workers import Workers
 from labelplane_operator.workqueue import WorkQueue
 
@@ -162,12 +162,20 @@ class _Operator:
             Observer(kube, self._cache, services, depths=depths),
             Actor(kube, self._cache, services, self._platform(), token_of=self._token_of),
             services,
-            installation=Installation(
-                self._settings.installation, epoch, is_cluster=True, has_keda=bool(self._settings.scaler_address)
-            ),
+            installation=self._installation(epoch),
             recorder=recorder,
             metrics=self._metrics,
             now=_now,
+        )
+
+    def _installation(self, epoch: int) -> Installation:
+        settings = self._settings
+        return Installation(
+            settings.installation,
+            epoch,
+            is_cluster=True,
+            review_address=settings.review_address,
+            has_keda=bool(settings.scaler_address),
         )
 
     # -- watches ------------------------------------------------------------------------------------------------------
@@ -183,6 +191,8 @@ class _Operator:
             settings=kopf_settings(self._watched),
             namespaces=self._settings.namespaces,
             clusterwide=not self._settings.namespaces,
+            # Not asked for, kopf would look up a user whom an image need not know.
+            identity=self._settings.pod_name,  # type: ignore[arg-type]  # a str by another name, which kopf keeps
             stop_flag=stop,
         )
         self._heed_signals()  # kopf has put its own in their place

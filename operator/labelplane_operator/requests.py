@@ -16,7 +16,7 @@ from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus, OperationStatus, RoundStatus, Stage
 from labelplane_api.training import Student, Teacher, TrainingMode
 from labelplane_operator.history import current_round, figure, last_reference
-from labelplane_operator.policies.batches import batch_items
+from labelplane_operator.policies.batches import batch_items, further_votes
 from labelplane_operator.policies.quality import may_accept, may_export
 from labelplane_operator.policies.stopping import Stop
 from labelplane_operator.training_run import TrainingRun
@@ -35,7 +35,7 @@ class Installation:
         id: of the installation.
         leader_epoch: the epoch of its leader.
         is_cluster: whether the job's services are pods.
-        review_address: where people go to vote; empty when there is no one place.
+        review_address: where people go to vote, on a cluster the front of all jobs; empty when there is no one place.
         has_keda: whether jobs may be scaled by KEDA.
     """
 
@@ -251,6 +251,25 @@ def _review(case: _Case) -> Message:
         suggestion_hidden_share=case.job.spec.review.suggestion_hidden_share,
         seed=case.seed,
         stages=_stage_operations(case.status),
+        further=_further(case),
+    )
+
+
+def _further(case: _Case) -> aggregation.FurtherVotes | None:
+    """Return when items are asked about again; None where the budget or the job allows no vote beyond the batch."""
+    humans, current = case.job.spec.sources.humans, current_round(case.status)
+    if humans is None or humans.max_votes_per_item is None or current is None:
+        return None
+    at_most = further_votes(case.job, case.status, selected=int(figure(current.stages[Stage.SELECT], "selected")))
+    if at_most == 0:
+        return None
+    return aggregation.FurtherVotes(
+        posteriors_ref=case.newest(Stage.AGGREGATE, "posteriors"),
+        reliabilities_ref=case.newest(Stage.AGGREGATE, "reliabilities"),
+        votes_ref=case.newest(Stage.VOTE, "votes"),
+        most_votes_per_item=humans.max_votes_per_item,
+        least_gain=humans.least_gain,
+        at_most=at_most,
     )
 
 

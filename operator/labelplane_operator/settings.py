@@ -54,7 +54,11 @@ class OperatorSettings(BaseModel):
         pattern=r"\{service\}",
         description="Where a job's Service is reached; {service} and {namespace} are filled in.",
     )
-
+    review_address: str = Field(
+        default="",
+        pattern=r"^(https?://[^\s]+)?$",
+        description="Where people reach the review page of all jobs; empty where there is none.",
+    )
     queue_servers: str = Field(
         default="",
         pattern=r"^((nats|tls)://[^,\s]+(,(nats|tls)://[^,\s]+)*)?$",

@@ -11,6 +11,7 @@ from labelplane_aggregation.requests import (
     Dataset,
     DatasetFormat,
     FinalizeRequest,
+    FurtherVotes,
     Inference,
     Ownership,
     Predictions,
@@ -93,6 +94,26 @@ def review_request(message: pb.StartReviewRequest) -> ReviewRequest:
         suggestion_hidden_share=share_from_proto("suggestion_hidden_share", message.suggestion_hidden_share),
         seed=message.seed,
         stages=_stages(message.stages),
+        further=_further(message) if message.HasField("further") else None,
+    )
+
+
+def _further(message: pb.StartReviewRequest) -> FurtherVotes:
+    further = message.further
+    if not message.votes_per_item <= further.most_votes_per_item <= _MAX_VOTES_PER_ITEM:
+        raise InvalidInput(
+            f"further.most_votes_per_item must be from {message.votes_per_item} to {_MAX_VOTES_PER_ITEM}, "
+            f"got {further.most_votes_per_item}"
+        )
+    if not 0 < further.least_gain < 1:
+        raise InvalidInput(f"further.least_gain must be above 0 and below 1, got {further.least_gain}")
+    return FurtherVotes(
+        posteriors_ref=_reference("further.posteriors_ref", further.posteriors_ref),
+        reliabilities_ref=_reference("further.reliabilities_ref", further.reliabilities_ref),
+        votes_ref=_reference("further.votes_ref", further.votes_ref),
+        most_votes_per_item=further.most_votes_per_item,
+        least_gain=further.least_gain,
+        at_most=further.at_most,
     )
 
 

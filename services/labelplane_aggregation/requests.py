@@ -13,6 +13,7 @@ __all__ = [
     "Dataset",
     "DatasetFormat",
     "FinalizeRequest",
+    "FurtherVotes",
     "Inference",
     "Ownership",
     "Predictions",
@@ -151,6 +152,18 @@ class StageRef:
 
 
 @dataclass(frozen=True, slots=True)
+class FurtherVotes:
+    """When an item that has its votes is worth another, and what that is judged by."""
+
+    posteriors_ref: str
+    reliabilities_ref: str
+    votes_ref: str
+    most_votes_per_item: int
+    least_gain: float
+    at_most: int
+
+
+@dataclass(frozen=True, slots=True)
 class ReviewRequest:
     """Make a round's tasks and close the round."""
 
@@ -163,6 +176,7 @@ class ReviewRequest:
     suggestion_hidden_share: float
     seed: int
     stages: tuple[StageRef, ...]
+    further: FurtherVotes | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,21 +1,23 @@
 """The stage Review: a round's tasks, and the record that closes the round."""
 
+import asyncio
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from labelplane_aggregation.asking_again import Asked, tasks_again
 from labelplane_aggregation.inbox import ReviewInbox
 from labelplane_aggregation.inbox.tasks import latest_task_keys, open_tasks_of
-from labelplane_aggregation.requests import ReviewRequest, StageRef
+from labelplane_aggregation.requests import FurtherVotes, ReviewRequest, StageRef
 from labelplane_aggregation.rounds import close_round
 from labelplane_core.operations import OperationContext, Outcome
 from labelplane_core.process import ServiceParts
 from labelplane_core.seeds import generator
 from labelplane_core.shards import Stage
 from labelplane_core.table_store import TableStore
-from labelplane_core.tables import INDEX, SELECTION, TASKS, TableManifest, TablePart
+from labelplane_core.tables import INDEX, POSTERIORS, RELIABILITIES, SELECTION, TASKS, VOTES, TableManifest, TablePart
 
 __all__ = ["Review", "make_tasks"]
 
@@ -35,7 +37,11 @@ class Review:
         before = await self._parts_before(request.round_number)
         selection = await self._selection(request.selection_ref)
         numbering = _Numbering(first=sum(part.rows for part in before), round_number=request.round_number)
+        index = await self._tables.read_parts(index_manifest.parts, INDEX)
         tasks = make_tasks(selection, request, numbering)
+        if request.further is not None:
+            again = await self._again(request, request.further, before, index, after=tasks)
+            tasks = pa.concat_tables([tasks, again])
         part = await self._tables.write_part(
             self._layout.review_tasks(request.round_number, request.attempt), tasks, TASKS
         )
@@ -44,7 +50,6 @@ class Review:
         manifest = TableManifest.of(TASKS, (*before, part), classes=request.task.classes)
         results = {"tasks": await self._tables.write_manifest(self._layout.round_manifest(*where), manifest)}
         context.check()
-        index = await self._tables.read_parts(index_manifest.parts, INDEX)
         await self._inbox.open_round(request.task, open_tasks_of(tasks, index))
         figures = _figures(tasks)
         await close_round(
@@ -57,6 +62,28 @@ class Review:
             last=(StageRef("Review", context.request_id), results, figures),
         )
         return Outcome(results, figures)
+
+    async def _again(
+        self,
+        request: ReviewRequest,
+        further: FurtherVotes,
+        before: list[TablePart],
+        index: pa.Table,
+        *,
+        after: pa.Table,
+    ) -> pa.Table:
+        """Return the tasks for further votes on items of earlier rounds."""
+        asked = Asked(
+            index=index,
+            tasks=await self._tables.read_parts(before, TASKS),
+            votes=await self._tables.read(further.votes_ref, VOTES),
+            posteriors=await self._tables.read(further.posteriors_ref, POSTERIORS),
+            reliabilities=await self._tables.read(further.reliabilities_ref, RELIABILITIES),
+        )
+        first = sum(part.rows for part in before) + len(after)
+        return await asyncio.to_thread(
+            tasks_again, asked, further, first=first, first_rank=len(after), round_number=request.round_number
+        )
 
     async def _parts_before(self, round_number: int) -> list[TablePart]:
         """Return the tasks of earlier rounds."""
@@ -99,8 +126,13 @@ def make_tasks(selection: pa.Table, request: ReviewRequest, numbering: _Numberin
 
 
 def _figures(tasks: pa.Table) -> dict[str, float]:
+    is_again = pc.equal(tasks.column("reason"), "again")
+    again = float(pc.sum(is_again).as_py() or 0)
+    new = tasks.filter(pc.invert(is_again))
     return {
         "tasks": float(len(tasks)),
-        "votes_wanted": float(pc.sum(tasks.column("votes_wanted")).as_py() or 0),
+        # A further task has the item's earlier votes already and lacks one.
+        "votes_wanted": float(pc.sum(new.column("votes_wanted")).as_py() or 0) + again,
+        "again_tasks": again,
         "gold_tasks": float(pc.sum(pc.equal(tasks.column("reason"), "gold")).as_py() or 0),
     }

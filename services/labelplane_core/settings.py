@@ -9,35 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from labelplane_core.errors import InvalidInput
 from labelplane_core.storage import StoreOptions
 
-__all__ = ["PREFIX", "ProcessSettings", "ServiceSettings"]
+__all__ = ["PREFIX", "EnvironmentSettings", "ProcessSettings", "ServiceSettings"]
 
 PREFIX = "LABELPLANE_"
 
 
-class ProcessSettings(BaseModel):
-    """What every process of a job is told: its token, how much it logs and how it reaches object storage.
-
-    Each field is the environment variable LABELPLANE_<FIELD IN CAPITALS>.
-    """
+class EnvironmentSettings(BaseModel):
+    """What a process is told: each field is the environment variable LABELPLANE_<FIELD IN CAPITALS>."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    token_file: Path | None = Field(default=None, description="File with the job's token, one line.")
-    token: str = Field(default="", description="The job's token, when there is no file.")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
-    s3_endpoint: str = ""
-    s3_region: str = "us-east-1"
-    s3_path_style: bool = True
-    s3_allow_http: bool = False
-    s3_access_key: str = ""
-    s3_secret_key: str = ""
-    s3_session_token: str = ""
-    s3_credentials: Path | None = Field(
-        default=None,
-        description="Folder with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, read again as they "
-        "change; while it has none, the keys above count.",
-    )
-    s3_ca_bundle: Path | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Self:
@@ -56,6 +38,26 @@ class ProcessSettings(BaseModel):
             return cls.model_validate(values)
         except ValidationError as error:
             raise InvalidInput("; ".join(_problem(each["loc"], each["msg"]) for each in error.errors())) from error
+
+
+class ProcessSettings(EnvironmentSettings):
+    """What every process of a job is told: its token, how much it logs and how it reaches object storage."""
+
+    token_file: Path | None = Field(default=None, description="File with the job's token, one line.")
+    token: str = Field(default="", description="The job's token, when there is no file.")
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_path_style: bool = True
+    s3_allow_http: bool = False
+    s3_access_key: str = ""
+    s3_secret_key: str = ""
+    s3_session_token: str = ""
+    s3_credentials: Path | None = Field(
+        default=None,
+        description="Folder with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, read again as they "
+        "change; while it has none, the keys above count.",
+    )
+    s3_ca_bundle: Path | None = None
 
     def read_token(self) -> str:
         """Return the job's token.

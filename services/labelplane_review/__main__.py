@@ -107,7 +107,13 @@ async def _connector(settings: ConnectorSettings, inbox: InboxClient) -> _Connec
         id_field=settings.truth_id_field,
         truth_field=settings.truth_field,
     )
-    return SimulatedConnector(inbox, crowd, truth, votes_per_item=settings.votes_per_item)
+    return SimulatedConnector(
+        inbox,
+        crowd,
+        truth,
+        votes_per_item=settings.votes_per_item,
+        max_votes_per_item=settings.max_votes_per_item,
+    )
 
 
 if __name__ == "__main__":

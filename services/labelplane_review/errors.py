@@ -1,6 +1,7 @@
 """Errors of the review service.
 
 LabelplaneError
+├── ApiServerAway           retryable: the API server does not answer a front, or not with what was asked for
 ├── InvalidInput
 │   ├── MissingTruth        the simulated crowd is asked about an item whose truth is not known
 │   ├── CrowdTooSmall       more votes are wanted for an item than the simulated crowd has annotators
@@ -15,6 +16,7 @@ LabelplaneError
 from labelplane_core.errors import ErrorCode, InvalidInput, LabelplaneError
 
 __all__ = [
+    "ApiServerAway",
     "BadVotesFolder",
     "CrowdTooSmall",
     "LabelStudioAway",
@@ -74,3 +76,10 @@ class RequestRefused(LabelStudioError):
     """The server does not take what it is sent, or answers something else than it is known to."""
 
     reason = "RequestRefused"
+
+
+class ApiServerAway(LabelplaneError):
+    """The API server does not answer, or not with what was asked for: later it may."""
+
+    reason = "ApiServerAway"
+    retryable = True

@@ -48,6 +48,9 @@ class ConnectorSettings(ProcessSettings):
     votes_per_item: int = Field(
         default=3, ge=1, le=25, description="Simulated, LabelStudio: annotators asked about an item."
     )
+    max_votes_per_item: int | None = Field(
+        default=None, ge=1, le=25, description="Simulated: annotators asked about an item at most, when it is worth it."
+    )
     annotators: str = Field(default="", description="Simulated: groups as a JSON list, as in the job.")
     truth_uri: str = Field(default="", description="Simulated: the folder of the table with the truth.")
     truth_table: str = Field(default="", description="Simulated: the CSV, JSONL or Parquet file in it.")

@@ -107,13 +107,21 @@ class SimulatedConnector:
     """Answers every open task at once."""
 
     def __init__(
-        self, inbox: InboxClient, crowd: SimulatedCrowd, truth: Mapping[str, str], *, votes_per_item: int
+        self,
+        inbox: InboxClient,
+        crowd: SimulatedCrowd,
+        truth: Mapping[str, str],
+        *,
+        votes_per_item: int,
+        max_votes_per_item: int | None = None,
     ) -> None:
         if votes_per_item > crowd.size:
             raise CrowdTooSmall(
                 f"{votes_per_item} votes are wanted for each item and the simulated crowd has {crowd.size} annotators: "
                 "add annotators or lower sources.humans.votesPerItem"
             )
+        self._most = votes_per_item if max_votes_per_item is None else max_votes_per_item
+        self._sent: dict[str, int] = {}
         self._inbox = inbox
         self._crowd = crowd
         self._truth = truth
@@ -141,9 +149,11 @@ class SimulatedConnector:
         Raises:
             MissingTruth: an item's truth is not known.
         """
-        votes = [vote async for task in self._inbox.open_tasks() for vote in self._answers(task)]
+        answers = {task.item_id: self._answers(task) async for task in self._inbox.open_tasks()}
+        votes = [vote for each in answers.values() for vote in each]
         if votes:
             await self._inbox.submit(votes, origin="simulated crowd")
+        self._sent |= {item_id: len(each) for item_id, each in answers.items()}
         return len(votes)
 
     def _answers(self, task: OpenTask) -> list[NewVote]:
@@ -153,4 +163,13 @@ class SimulatedConnector:
                 f"item {task.item_id} has no truth, which the simulated crowd needs: "
                 "fill the column named by dataset.truthField"
             )
-        return self._crowd.votes(task.item_id, truth, wanted=self._votes_per_item)
+        return self._crowd.votes(task.item_id, truth, wanted=self._wanted(task))
+
+    def _wanted(self, task: OpenTask) -> int:
+        """Return how many votes to send for an item altogether; those that were sent before count once.
+
+        An item that is still open when its votes are sent lacks some more. After a restart what was sent is not known:
+        it is sent again, look by look, until the item lacks nothing.
+        """
+        sent = self._sent.get(task.item_id, 0)
+        return min(self._most, sent + task.votes_wanted) if sent else self._votes_per_item

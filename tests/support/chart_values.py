@@ -18,6 +18,10 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
     "one replica": {"replicas": 1},
     "with KEDA": {"keda": {"enabled": True}},
     "a queue of its own": {"queue": {"bundled": {"enabled": True}}},
+    "an object store of its own": {"objectStore": {"bundled": {"enabled": True}}},
+    "an object store of its own that stays": {
+        "objectStore": {"bundled": {"enabled": True, "storage": "10Gi", "existingSecret": "store"}}
+    },
     "a queue of its own that stays": {"queue": {"bundled": {"enabled": True, "storage": "2Gi"}}},
     "everything said": {
         "watchNamespaces": ["labelling-a"],
@@ -94,6 +98,24 @@ VALUES: Final[dict[str, dict[str, Any]]] = {
         },
         "fullnameOverride": "lp",
         "commonLabels": {"team": "platform", "cost-centre": "42"},
+    },
+    "the review page": {
+        "review": {
+            "enabled": True,
+            "externalUrl": "https://labels.example.com",
+            "proxy": {
+                "userHeader": "X-Auth-Request-Email",
+                "groupsHeader": "X-Auth-Request-Groups",
+                "existingSecret": "proxy",
+                "addresses": ["10.1.0.0/16"],
+            },
+            "allowFrom": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "ingress"}}}],
+            "ingress": {"enabled": True, "className": "nginx", "tlsSecret": "labels-tls"},
+        },
+    },
+    "the review page of named namespaces": {
+        "watchNamespaces": ["labelling-a", "labelling-b"],
+        "review": {"enabled": True, "replicas": 1},
     },
     "monitoring": {
         "metrics": {

@@ -7,9 +7,9 @@ from typing import Any
 from job_builder import JobBuilder, make_job
 
 from labelplane_api import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_api.running import Profile
 from labelplane_operator.builders import Child, Images, Platform, Queue, build_children, build_cleanup
-from labelplane_operator.parts import Part
 from labelplane_operator.training_run import TrainingRun
 
 UID = "6b0e5a55-3d4c-4a37-9c0e-2f8d3b1f4a10"

@@ -35,6 +35,9 @@ class OneJob:
     def names(self) -> Sequence[str]:
         return (self.job.metadata.name, *self.others)
 
+    def look_at(self, name: str) -> LabelingJob | None:
+        return self.job if name in self.names() else None
+
     def find(self, name: str) -> JobAtHand | None:
         return JobAtHand(self.job, self.desk, self.jury) if name in self.names() else None
 

@@ -50,7 +50,7 @@ class Objects:
     @property
     def pod(self) -> Manifest:
         """The specification of the operator's pods."""
-        pod: Manifest = self.only("Deployment")["spec"]["template"]["spec"]
+        pod: Manifest = self.only("Deployment", ending="-operator")["spec"]["template"]["spec"]
         return pod
 
     @property
@@ -72,15 +72,16 @@ class Chart:
     folder: Path
     _rendered: dict[str, Objects] = field(default_factory=dict, repr=False)
 
-    def render(self, values: Mapping[str, Any] | None = None) -> Objects:
-        """Return the objects that the values give.
+    def render(self, values: Mapping[str, Any] | None = None, *, namespace: str = NAMESPACE) -> Objects:
+        """Return the objects that the values give, for a release in a namespace.
 
         Raises:
             HelmError: the schema or a check refuses the values.
         """
-        key = json.dumps(values or {}, sort_keys=True)
+        key = json.dumps([values or {}, namespace], sort_keys=True)
         if key not in self._rendered:
-            text = self.run("template", RELEASE, os.fspath(CHART), *_options(self.folder, values))
+            options = _options(self.folder, values, namespace=namespace)
+            text = self.run("template", RELEASE, os.fspath(CHART), *options)
             self._rendered[key] = Objects(tuple(read_manifests(text)))
         return self._rendered[key]
 
@@ -142,8 +143,8 @@ class Release:
         return self.chart.run(*arguments, f"--namespace={self.namespace}", KUBECONFIG=os.fspath(self.kubeconfig))
 
 
-def _options(folder: Path, values: Mapping[str, Any] | None) -> list[str]:
-    return [f"--namespace={NAMESPACE}", f"--kube-version={KUBE_VERSION}", f"--values={_file(folder, values)}"]
+def _options(folder: Path, values: Mapping[str, Any] | None, *, namespace: str) -> list[str]:
+    return [f"--namespace={namespace}", f"--kube-version={KUBE_VERSION}", f"--values={_file(folder, values)}"]
 
 
 def _file(folder: Path, values: Mapping[str, Any] | None) -> str:

@@ -1,4 +1,4 @@
-"""A real S3 server for tests: versitygw over temporary folders, on a free port of the loopback address."""
+"""A real S3 server for tests: versitygw over temporary folders, on a free port."""
 
 import os
 import socket
@@ -24,10 +24,11 @@ class S3Server:
 
     port: int
     buckets: Path
+    host: str = "127.0.0.1"
 
     @property
     def endpoint(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"http://{self.host}:{self.port}"
 
     @property
     def options(self) -> StoreOptions:
@@ -53,7 +54,7 @@ def options_for(endpoint: str, **changes: object) -> StoreOptions:
 
 
 @contextmanager
-def running_s3_server(folder: Path) -> Iterator[S3Server]:
+def running_s3_server(folder: Path, *, host: str = "127.0.0.1") -> Iterator[S3Server]:
     """Start a server that keeps its objects below `folder`, and stop it by its process id afterwards."""
     binary = find_tool("versitygw")
     buckets = folder / "buckets"
@@ -66,13 +67,13 @@ def running_s3_server(folder: Path) -> Iterator[S3Server]:
         "--secret",
         SECRET_KEY,
         "--port",
-        f"127.0.0.1:{port}",
+        f"{host}:{port}",
         "--quiet",
         "posix",
     ]
     with running([*command, *_metadata_arguments(folder), str(buckets)], log=folder / "log") as process:
-        _await_ready(process, port, folder / "log")
-        yield S3Server(port, buckets)
+        _await_ready(process, (host, port), folder / "log")
+        yield S3Server(port, buckets, host)
 
 
 def _metadata_arguments(folder: Path) -> list[str]:
@@ -85,13 +86,13 @@ def _metadata_arguments(folder: Path) -> list[str]:
     return []
 
 
-def _await_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _await_ready(process: subprocess.Popen[bytes], address: tuple[str, int], log: Path) -> None:
     deadline = time.monotonic() + _READY_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
+            if probe.connect_ex(address) == 0:
                 return
         time.sleep(0.05)
     raise RuntimeError(f"versitygw did not start: {log.read_text()[-2000:]}")

@@ -18,6 +18,14 @@
 {{- end -}}
 {{- $_ := set $set .name true -}}
 {{- end -}}
+{{- with .Values.review -}}
+{{- if and .proxy.userHeader (not .proxy.existingSecret) (not .proxy.addresses) -}}
+{{- fail "review.proxy.userHeader needs review.proxy.existingSecret or addresses: without, anybody could write the header" -}}
+{{- end -}}
+{{- if and (or .ingress.enabled .httpRoute.enabled) (not .externalUrl) -}}
+{{- fail "review.ingress and review.httpRoute need review.externalUrl: its host is the one that they serve" -}}
+{{- end -}}
+{{- end -}}
 {{- range $key := list "app.kubernetes.io/name" "app.kubernetes.io/instance" "app.kubernetes.io/component" -}}
 {{- if or (hasKey $.Values.podLabels $key) (hasKey $.Values.commonLabels $key) -}}
 {{- fail (printf "podLabels and commonLabels may not hold %s: the chart selects pods by it" $key) -}}

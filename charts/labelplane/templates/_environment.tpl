@@ -44,6 +44,8 @@
   value: {{ .Values.images.pullPolicy }}
 - name: LABELPLANE_IMAGE_PULL_SECRETS
   value: {{ join "," .Values.images.pullSecrets | quote }}
+- name: LABELPLANE_REVIEW_ADDRESS
+  value: {{ include "labelplane.reviewAddress" . | quote }}
 - name: LABELPLANE_TRUSTED_PACKAGES
   value: {{ join "," .Values.jobs.trustedPackages | quote }}
 - name: LABELPLANE_QUEUE_SERVERS

@@ -89,3 +89,26 @@ nats://{{ include "labelplane.nats" . }}.{{ .Release.Namespace }}.svc:4222
 {{- define "labelplane.operatorLabels" -}}
 {{- merge (include "labelplane.selector" . | fromYaml) (include "labelplane.labels" . | fromYaml) | toYaml -}}
 {{- end -}}
+
+{{- /* The bundled object store: its objects, its Secret, and where it is reached. */ -}}
+{{- define "labelplane.objectStore" -}}
+{{- include "labelplane.fullname" . -}}-store
+{{- end -}}
+
+{{- define "labelplane.objectStoreSecret" -}}
+{{- default (include "labelplane.objectStore" .) .Values.objectStore.bundled.existingSecret -}}
+{{- end -}}
+
+{{- define "labelplane.objectStoreEndpoint" -}}
+http://{{ include "labelplane.objectStore" . }}.{{ .Release.Namespace }}.svc:7070
+{{- end -}}
+
+{{- define "labelplane.objectStoreSelector" -}}
+app.kubernetes.io/name: labelplane
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: object-store
+{{- end -}}
+
+{{- define "labelplane.objectStoreLabels" -}}
+{{- merge (include "labelplane.objectStoreSelector" . | fromYaml) (include "labelplane.labels" . | fromYaml) | toYaml -}}
+{{- end -}}

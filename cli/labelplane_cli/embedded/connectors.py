@@ -127,7 +127,11 @@ async def _simulated(job: LabelingJob, humans: Humans, stores: JobStores, inbox:
     groups = [_group(each, len(classes)) for each in crowd.annotators]
     seed = job.spec.run.seed if crowd.seed is None else crowd.seed
     return SimulatedConnector(
-        inbox, SimulatedCrowd(groups, classes, seed=seed), truth.classes, votes_per_item=humans.votes_per_item
+        inbox,
+        SimulatedCrowd(groups, classes, seed=seed),
+        truth.classes,
+        votes_per_item=humans.votes_per_item,
+        max_votes_per_item=humans.max_votes_per_item,
     )
 
 

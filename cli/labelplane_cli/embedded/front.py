@@ -66,8 +66,12 @@ class CurrentJob:
         """Return the one name."""
         return (self._job.metadata.name,)
 
+    def look_at(self, name: str) -> LabelingJob | None:
+        """Return the job as such when it is the one."""
+        return self._job if name == self._job.metadata.name else None
+
     def find(self, name: str) -> JobAtHand | None:
-        """Return the job when it is the one."""
+        """Return the job with its inbox when it is the one."""
         return JobAtHand(self._job, self._desk, self._jury) if name == self._job.metadata.name else None
 
 

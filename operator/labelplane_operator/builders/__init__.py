@@ -4,6 +4,7 @@ A topology (`small`, `distributed`) says which workloads a job has; one module a
 manifests. Nothing here reads a cluster, a clock or anything random: the same job gives the same objects.
 """
 
+from labelplane_api.names import cleanup_name, training_name
 from labelplane_operator.builders.children import Child, build_children
 from labelplane_operator.builders.cleanup import build_cleanup, build_cleanup_job, build_holding
 from labelplane_operator.builders.metadata import (
@@ -13,7 +14,6 @@ from labelplane_operator.builders.metadata import (
     QUEUE_LABEL,
     TRAINING_COMPONENT,
 )
-from labelplane_operator.builders.names import cleanup_name, training_name
 from labelplane_operator.builders.platform_settings import Images, Platform, Queue
 from labelplane_operator.builders.topology import service_name, workload_name
 

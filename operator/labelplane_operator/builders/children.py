@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.parts import Part
 from labelplane_operator.builders.deployments import build_deployment
 from labelplane_operator.builders.disruption import build_disruption_budget
 from labelplane_operator.builders.network import build_network_policy
@@ -15,7 +16,6 @@ from labelplane_operator.builders.services import build_service
 from labelplane_operator.builders.token_secret import build_token_secret
 from labelplane_operator.builders.topology import build_workloads, is_distributed
 from labelplane_operator.builders.training import build_training_job
-from labelplane_operator.parts import Part
 from labelplane_operator.training_run import TrainingRun
 
 __all__ = ["Child", "build_children"]

@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import cleanup_name
 from labelplane_operator.builders.children import Child
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, object_metadata, queue_labels
-from labelplane_operator.builders.names import cleanup_name
 from labelplane_operator.builders.network import build_network_policy
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.pods import cleanup_template

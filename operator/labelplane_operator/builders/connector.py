@@ -102,6 +102,8 @@ def _simulated(job: LabelingJob, humans: Humans, crowd: SimulatedCrowd) -> Itera
     yield plain("CLASSES", json.dumps(job.spec.task.classes))
     yield plain("SEED", str(seed))
     yield plain("VOTES_PER_ITEM", str(humans.votes_per_item))
+    if humans.max_votes_per_item is not None:
+        yield plain("MAX_VOTES_PER_ITEM", str(humans.max_votes_per_item))
     yield plain("ANNOTATORS", crowd_json(crowd))
     yield plain("TRUTH_URI", dataset.uri)
     yield plain("TRUTH_TABLE", dataset.index or "")

@@ -3,6 +3,7 @@
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import job_name
 from labelplane_operator.builders.metadata import (
     COMPONENT_LABEL,
     JOB_COMPONENT,
@@ -10,7 +11,6 @@ from labelplane_operator.builders.metadata import (
     TRAINING_COMPONENT,
     object_metadata,
 )
-from labelplane_operator.builders.names import job_name
 from labelplane_operator.builders.platform_settings import Platform
 
 __all__ = ["build_disruption_budget"]

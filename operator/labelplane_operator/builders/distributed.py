@@ -3,14 +3,14 @@
 from typing import Final
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import part_name
+from labelplane_api.parts import Part
 from labelplane_api.running import PodOverride
 from labelplane_operator.builders.connector import has_connector
-from labelplane_operator.builders.names import part_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.resources import Resources
 from labelplane_operator.builders.scaled_object import is_scaled_by_keda
 from labelplane_operator.builders.workloads import NO_OVERRIDE, Workload
-from labelplane_operator.parts import Part
 
 __all__ = ["DISTILLATION_RESOURCES", "distributed_workloads"]
 

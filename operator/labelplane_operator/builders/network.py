@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from labelplane_api.dataset import Storage
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import job_name
 from labelplane_operator.builders.connector import label_studio_of
 from labelplane_operator.builders.metadata import (
     COMPONENT_LABEL,
@@ -13,7 +14,6 @@ from labelplane_operator.builders.metadata import (
     NAME_LABEL,
     object_metadata,
 )
-from labelplane_operator.builders.names import job_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.storage import endpoint_address, url_address
 from labelplane_operator.builders.topology import is_distributed

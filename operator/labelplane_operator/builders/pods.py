@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import job_name, token_secret_name
 from labelplane_api.running import PodOverride
 from labelplane_operator.builders.connector import connector_volumes
 from labelplane_operator.builders.containers import (
@@ -13,7 +14,6 @@ from labelplane_operator.builders.containers import (
     service_container,
 )
 from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, TRAINING_COMPONENT, labels, queue_labels
-from labelplane_operator.builders.names import job_name, token_secret_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.queue_access import queue_volumes
 from labelplane_operator.builders.rule_files import rule_volumes

@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import part_name
+from labelplane_api.parts import Part
 from labelplane_api.scaling import ScalingEngine
 from labelplane_api.status import Stage
 from labelplane_operator.builders.metadata import object_metadata
-from labelplane_operator.builders.names import part_name
 from labelplane_operator.builders.platform_settings import Platform
-from labelplane_operator.parts import Part
 from labelplane_operator.policies.keda import ScalerMetadata, queue_subject
 from labelplane_operator.policies.scaling import ScalingRules
 

@@ -3,8 +3,8 @@
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import job_name
 from labelplane_operator.builders.metadata import JOB_COMPONENT, object_metadata
-from labelplane_operator.builders.names import job_name
 from labelplane_operator.builders.platform_settings import Platform
 
 __all__ = ["build_service_account"]

@@ -3,9 +3,9 @@
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import service_object_name
 from labelplane_operator.builders.deployments import workload_selector
 from labelplane_operator.builders.metadata import object_metadata
-from labelplane_operator.builders.names import service_object_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.workloads import Workload
 

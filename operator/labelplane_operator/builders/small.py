@@ -3,13 +3,13 @@
 from typing import Final
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import job_name
+from labelplane_api.parts import Part
 from labelplane_operator.builders.connector import has_connector
 from labelplane_operator.builders.metadata import SMALL_COMPONENT
-from labelplane_operator.builders.names import job_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.resources import Resources
 from labelplane_operator.builders.workloads import NO_OVERRIDE, Workload
-from labelplane_operator.parts import Part
 
 __all__ = ["small_workloads"]
 

@@ -4,9 +4,9 @@ from base64 import b64encode
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import token_secret_name
 from labelplane_operator.builders.containers import TOKEN_KEY
 from labelplane_operator.builders.metadata import JOB_COMPONENT, object_metadata
-from labelplane_operator.builders.names import token_secret_name
 from labelplane_operator.builders.platform_settings import Platform
 
 __all__ = ["build_token_secret"]

@@ -4,14 +4,13 @@ from collections.abc import Mapping
 from typing import Final
 
 from labelplane_api.job import LabelingJob
-from labelplane_api.running import Profile
+from labelplane_api.names import is_distributed, part_service, part_workload
+from labelplane_api.parts import Part
 from labelplane_api.status import Stage
 from labelplane_operator.builders.distributed import distributed_workloads
-from labelplane_operator.builders.names import job_name, part_name, service_object_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.small import small_workloads
 from labelplane_operator.builders.workloads import Workload
-from labelplane_operator.parts import Part
 
 __all__ = ["build_workloads", "is_distributed", "service_name", "workload_name"]
 
@@ -25,11 +24,6 @@ _PART_OF_STAGE: Final[Mapping[Stage, Part]] = {
     Stage.REVIEW: Part.AGGREGATION,
     Stage.FINALIZE: Part.AGGREGATION,
 }
-
-
-def is_distributed(job: LabelingJob) -> bool:
-    """Whether the job's services have Deployments of their own; until Prepare has fixed it they have not."""
-    return job.status.profile is Profile.DISTRIBUTED
 
 
 def build_workloads(
@@ -49,10 +43,13 @@ def service_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:
     """
     if stage_or_part is Part.SCORING_WORKER:
         raise ValueError("scoring workers take no calls: the scoring service answers for them")
-    return service_object_name(workload_name(job, stage_or_part))
+    return part_service(job, _part(stage_or_part))
 
 
 def workload_name(job: LabelingJob, stage_or_part: Stage | Part) -> str:
     """Return the Deployment whose pods run a stage, or are a part, under the job's topology."""
-    part = _PART_OF_STAGE[stage_or_part] if isinstance(stage_or_part, Stage) else stage_or_part
-    return part_name(job, part) if is_distributed(job) else job_name(job)
+    return part_workload(job, _part(stage_or_part))
+
+
+def _part(stage_or_part: Stage | Part) -> Part:
+    return _PART_OF_STAGE[stage_or_part] if isinstance(stage_or_part, Stage) else stage_or_part

@@ -3,8 +3,8 @@
 from typing import Any
 
 from labelplane_api.job import LabelingJob
+from labelplane_api.names import training_name
 from labelplane_operator.builders.metadata import TRAINING_COMPONENT, object_metadata, queue_labels
-from labelplane_operator.builders.names import training_name
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.pods import training_template
 from labelplane_operator.training_run import TrainingRun

@@ -5,7 +5,7 @@ import math
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus
 
-__all__ = ["affordable_items", "batch_items", "votes_left"]
+__all__ = ["affordable_items", "batch_items", "further_votes", "votes_left"]
 
 
 def votes_left(job: LabelingJob, status: LabelingJobStatus) -> float:
@@ -33,3 +33,16 @@ def batch_items(job: LabelingJob, status: LabelingJobStatus, *, is_cold_start: b
     sampling = job.spec.sampling
     wanted = sampling.initial_batch_size if is_cold_start else sampling.batch_size
     return int(min(wanted, affordable_items(job, status)))
+
+
+def further_votes(job: LabelingJob, status: LabelingJobStatus, *, selected: int) -> int:
+    """Return for how many more votes on items of earlier rounds this round may ask.
+
+    As many as a batch has items, cut to what the budget pays for beyond the `selected` new items; none in a job whose
+    items all get `votesPerItem`.
+    """
+    humans = job.spec.sources.humans
+    if humans is None or humans.max_votes_per_item is None:
+        return 0
+    left = votes_left(job, status) - selected * humans.votes_per_item
+    return int(max(0.0, min(job.spec.sampling.batch_size, left)))

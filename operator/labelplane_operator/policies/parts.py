@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Final
 
+from labelplane_api.parts import Part
 from labelplane_api.status import LabelingJobStatus, Stage
 from labelplane_operator.history import is_finished, is_refused, is_suspended, is_taken
-from labelplane_operator.parts import Part
 
 __all__ = ["wanted_parts"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from labelplane_api.conditions import Reason
 from labelplane_api.job import LabelingJob
 from labelplane_api.status import LabelingJobStatus, RoundStatus, Stage
-from labelplane_operator.history import current_round
+from labelplane_operator.history import current_round, last_figure
 from labelplane_operator.policies.batches import affordable_items
 from labelplane_operator.policies.waiting import FRUITLESS_ROUNDS, fruitless_rounds
 
@@ -113,11 +113,19 @@ def _nobody_votes(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
     return Stop(Reason.NO_VOTES, f"{FRUITLESS_ROUNDS} rounds in a row passed review.deadlineSeconds without a vote")
 
 
-def _nothing_selected(_job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
+def _nothing_selected(job: LabelingJob, status: LabelingJobStatus) -> Stop | None:
     current = current_round(status)
-    if current is None or not _selected_nothing(current):
+    if current is None or not _selected_nothing(current) or _may_ask_again(job, status):
         return None
     return Stop(Reason.EVERYTHING_LABELLED, "every item was asked about")
+
+
+def _may_ask_again(job: LabelingJob, status: LabelingJobStatus) -> bool:
+    """Whether items may be worth another vote; the last Review that found none worth it ends that."""
+    humans = job.spec.sources.humans
+    if humans is None or humans.max_votes_per_item is None:
+        return False
+    return last_figure(status, Stage.REVIEW, "tasks") != 0
 
 
 def _selected_nothing(current: RoundStatus) -> bool:

@@ -1,6 +1,6 @@
 """Channels of callers: the token on every call, and long-lived."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import grpc
@@ -39,9 +39,9 @@ class _StreamCaller(grpc.aio.UnaryStreamClientInterceptor):  # type: ignore[type
         return await continuation(self._token.on(client_call_details), request)
 
 
-def open_channel(address: str, *, token: str) -> Any:
-    """Return a channel to `host:port` or `unix:/path` that carries the token. Close it when done."""
+def open_channel(address: str, *, token: str, options: Sequence[tuple[str, Any]] = ()) -> Any:
+    """Return a channel to `host:port` or `unix:/path` that carries the token, with options of gRPC. Close it after."""
     with_token = _Token(token)
     # gRPC sorts an interceptor by the first of its kinds, so each kind is its own object.
     interceptors: list[Any] = [_UnaryCaller(with_token), _StreamCaller(with_token)]
-    return grpc.aio.insecure_channel(address, interceptors=interceptors)
+    return grpc.aio.insecure_channel(address, options=options, interceptors=interceptors)

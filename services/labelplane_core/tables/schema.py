@@ -201,8 +201,8 @@ TASKS = _table(
     _text("item_id"),
     _value("round", pa.int32()),
     _value("rank", pa.int32()),
-    _text("reason"),
-    _value("votes_wanted", pa.int32()),
+    _text("reason"),  # the selection's, or "again": one more vote on an item of an earlier round
+    _value("votes_wanted", pa.int32()),  # on the item altogether, with those of earlier rounds
     _optional("suggestion"),
     _value("suggestion_hidden", pa.bool_()),
 )

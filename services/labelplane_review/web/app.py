@@ -10,10 +10,10 @@ import grpc
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from labelplane_review.web.access import SecretLink
 from labelplane_review.web.calls import Calls
+from labelplane_review.web.contract import JOB_SEGMENT
 from labelplane_review.web.events import Events
-from labelplane_review.web.front import Front
+from labelplane_review.web.front import Access, Front
 from labelplane_review.web.jobs import Jobs
 from labelplane_review.web.pages import Pages
 from labelplane_review.web.policy import content_policy
@@ -38,16 +38,24 @@ _log = logging.getLogger(__name__)
 
 
 def make_app(
-    jobs: Jobs, access: SecretLink, *, now: Callable[[], datetime], closing: asyncio.Event | None = None
+    jobs: Jobs,
+    access: Access,
+    *,
+    now: Callable[[], datetime],
+    closing: asyncio.Event | None = None,
+    job_segment: str = JOB_SEGMENT,
 ) -> web.Application:
-    """Return the application; setting `closing` ends its event streams after one last view."""
+    """Return the application; setting `closing` ends its event streams after one last view.
+
+    `job_segment` is how paths name a job: the pattern of aiohttp for `{job}`.
+    """
     front = Front(jobs, access)
-    pages = Pages(front)
+    pages = Pages(front, segment=job_segment)
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[_answer_refusals(pages), _refuse_foreign_calls])
-    app.add_routes(pages.routes())
-    app.add_routes(Calls(front, now=now).routes())
-    app.add_routes(Tools(front, now=now).routes())
-    app.add_routes([web.get("/api/jobs/{job}/events", Events(front, closing=closing or asyncio.Event()).stream)])
+    app.add_routes([*access.routes(), *pages.routes()])
+    app.add_routes(Calls(front, now=now, segment=job_segment).routes())
+    app.add_routes(Tools(front, now=now, segment=job_segment).routes())
+    app.add_routes(Events(front, closing=closing or asyncio.Event(), segment=job_segment).routes())
     app.on_response_prepare.append(_add_headers)
     return app
 

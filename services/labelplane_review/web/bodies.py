@@ -1,15 +1,18 @@
 """What pages send, checked at the edge."""
 
 from datetime import datetime, timedelta
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from labelplane_review.desk_client import Answer
+from labelplane_review.web.refusals import Refused
 
-__all__ = ["CommentBody", "LeaseBody", "NameBody", "SkipBody", "VoteBody", "VotesBody"]
+__all__ = ["CommentBody", "LeaseBody", "NameBody", "SkipBody", "VoteBody", "VotesBody", "read_body"]
 
 _MONTH_SECONDS: Final = 30 * 86_400
+_Known = TypeVar("_Known", bound=BaseModel)
 
 _Word = Annotated[str, Field(max_length=2048)]
 _Seconds = Annotated[float, Field(ge=0, le=_MONTH_SECONDS, allow_inf_nan=False)]
@@ -86,3 +89,13 @@ class NameBody(_Body):
     """A person's name."""
 
     name: str = Field(min_length=1, max_length=200)
+
+
+async def read_body(request: web.Request, kind: type[_Known]) -> _Known:
+    """Return what a call sends; `Refused` names the field that is wrong."""
+    try:
+        return kind.model_validate_json(await request.read())
+    except ValidationError as error:
+        problem = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, problem["loc"]))
+        raise Refused(400, "InvalidInput", f"{where}: {problem['msg']}" if where else problem["msg"]) from error

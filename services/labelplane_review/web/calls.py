@@ -1,38 +1,38 @@
 """The calls that pages make: check, call, answer."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
+import grpc
 from aiohttp import web
-from pydantic import BaseModel, ValidationError
 
 from labelplane_review.desk_client import Counts, LeasedTask, Shown
-from labelplane_review.web.bodies import CommentBody, LeaseBody, NameBody, SkipBody, VotesBody
+from labelplane_review.web.bodies import CommentBody, LeaseBody, SkipBody, VotesBody, read_body
 from labelplane_review.web.front import Front
 from labelplane_review.web.jobs import JobAtHand
-from labelplane_review.web.progress import job_state, newest_posteriors, person_view, stage_words
+from labelplane_review.web.progress import job_state, newest_posteriors, person_view, stage_words, told_counts
 from labelplane_review.web.refusals import Refused
-from labelplane_review.web.rights import part_of
+from labelplane_review.web.rights import Deed, part_of
 
 __all__ = ["Calls"]
 
-_Body = TypeVar("_Body", bound=BaseModel)
 _DOUBTFUL = 12
 
 
 class Calls:
     """Answers `/api/...` with JSON."""
 
-    def __init__(self, front: Front, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, front: Front, *, now: Callable[[], datetime], segment: str) -> None:
         self._front = front
+        self._segment = segment
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is called how."""
-        job = "/api/jobs/{job}"
+        job = f"/api/jobs/{self._segment}"
         return [
-            web.post("/api/name", self.rename),
             web.post(f"{job}/lease", self.lease),
             web.post(f"{job}/votes", self.votes),
             web.post(f"{job}/skip", self.skip),
@@ -42,51 +42,58 @@ class Calls:
             web.get(f"{job}/content/{{ticket}}", self.content),
         ]
 
-    async def rename(self, request: web.Request) -> web.StreamResponse:
-        """Let a person choose their name."""
-        body = await _body(request, NameBody)
-        response = web.json_response({})
-        self._front.rename(response, body.name)
-        return response
+    async def _at_desk(self, request: web.Request) -> tuple[JobAtHand, str]:
+        """Return a job, and the name of who labels it."""
+        at_hand, visitor = await self._front.job(request, Deed.LABEL)
+        return at_hand, visitor.name
 
     async def lease(self, request: web.Request) -> web.Response:
         """Hand tasks out."""
-        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, LeaseBody)
+        at_hand, person, body = *await self._at_desk(request), await read_body(request, LeaseBody)
         seconds = _lease_seconds(at_hand)
         part = part_of(person, at_hand.job.spec.review)
-        out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding, part=part)
+        try:
+            out = await at_hand.desk.lease(person, count=body.count, seconds=seconds, holding=body.holding, part=part)
+        except grpc.aio.AioRpcError as error:
+            if not _has_left(at_hand, error):
+                raise
+            nothing = {"tasks": [], "renewed": {}, "lost": body.holding, "waiting_for_others": 0}
+            return web.json_response(nothing | _standing(at_hand, told_counts(at_hand.job)))
         fields = {
             "tasks": [_task(request, each) for each in out.tasks],
             "renewed": out.renewed,
             "lost": out.lost,
             "waiting_for_others": out.waiting_for_others,
         }
-        return web.json_response(fields | await _standing(at_hand, person))
+        return web.json_response(fields | await _standing_now(at_hand, person))
 
     async def votes(self, request: web.Request) -> web.Response:
         """Take votes in; they are durable when this answers."""
-        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, VotesBody)
+        at_hand, person, body = *await self._at_desk(request), await read_body(request, VotesBody)
         now = self._now()
-        taken = await at_hand.desk.submit(person, [each.answered(now=now) for each in body.votes])
+        with _ending(at_hand):
+            taken = await at_hand.desk.submit(person, [each.answered(now=now) for each in body.votes])
         aside = [{"id": each.vote_id, "reason": each.reason, "message": each.message} for each in taken.set_aside]
         fields = {"accepted": taken.accepted, "duplicates": taken.duplicates, "set_aside": aside}
-        return web.json_response(fields | await _standing(at_hand, person))
+        return web.json_response(fields | await _standing_now(at_hand, person))
 
     async def skip(self, request: web.Request) -> web.Response:
         """Take a task back."""
-        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, SkipBody)
-        await at_hand.desk.skip(person, body.lease, reason=body.reason, is_undone=body.undo)
-        return web.json_response(await _standing(at_hand, person))
+        at_hand, person, body = *await self._at_desk(request), await read_body(request, SkipBody)
+        with _ending(at_hand):
+            await at_hand.desk.skip(person, body.lease, reason=body.reason, is_undone=body.undo)
+        return web.json_response(await _standing_now(at_hand, person))
 
     async def comment(self, request: web.Request) -> web.Response:
         """Keep a remark."""
-        at_hand, person, body = self._front.job(request), self._front.person(request), await _body(request, CommentBody)
-        await at_hand.desk.comment(person, comment_id=body.id, item_id=body.item, text=body.text)
+        at_hand, person, body = *await self._at_desk(request), await read_body(request, CommentBody)
+        with _ending(at_hand):
+            await at_hand.desk.comment(person, comment_id=body.id, item_id=body.item, text=body.text)
         return web.json_response({})
 
     async def comments(self, request: web.Request) -> web.Response:
         """Return the newest remarks."""
-        at_hand = self._front.job(request)
+        at_hand, _ = await self._front.job(request, Deed.LABEL)
         found = await at_hand.desk.remarks()
         return web.json_response(
             {
@@ -105,7 +112,7 @@ class Calls:
 
     async def doubtful(self, request: web.Request) -> web.Response:
         """Return the least certain answers, each with what shows its item."""
-        at_hand = self._front.job(request)
+        at_hand, _ = await self._front.job(request, Deed.LABEL)
         reference = newest_posteriors(at_hand.job.status)
         found = await at_hand.desk.doubtful(reference, limit=_DOUBTFUL) if reference else []
         items = []
@@ -125,7 +132,7 @@ class Calls:
 
     async def content(self, request: web.Request) -> web.StreamResponse:
         """Lead to where the bucket shows an item, or stream its content, kept as long as the ticket holds."""
-        at_hand = self._front.job(request)
+        at_hand, _ = await self._front.job(request, Deed.LABEL)
         shown = await at_hand.desk.sign_again(request.match_info["ticket"])
         if shown.address:
             raise _leads_to(shown, now=self._now())
@@ -149,23 +156,34 @@ def _leads_to(shown: Shown, *, now: datetime) -> web.HTTPFound:
     return web.HTTPFound(shown.address, headers={"Cache-Control": f"private, max-age={kept}"})
 
 
-async def _body(request: web.Request, kind: type[_Body]) -> _Body:
-    try:
-        return kind.model_validate_json(await request.read())
-    except ValidationError as error:
-        problem = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, problem["loc"]))
-        raise Refused(400, "InvalidInput", f"{where}: {problem['msg']}" if where else problem["msg"]) from error
-
-
 def _lease_seconds(at_hand: JobAtHand) -> int:
     humans = at_hand.job.spec.sources.humans
     return humans.inbox.lease_seconds if humans is not None and humans.inbox is not None else 0
 
 
-async def _standing(at_hand: JobAtHand, person: str) -> dict[str, Any]:
+def _has_left(at_hand: JobAtHand, error: grpc.aio.AioRpcError) -> bool:
+    """Whether an inbox is away for good: the pods of a job that has ended are gone."""
+    return error.code() is grpc.StatusCode.UNAVAILABLE and job_state(at_hand.job) != "running"
+
+
+@contextmanager
+def _ending(at_hand: JobAtHand) -> Iterator[None]:
+    """Refuse what comes when the inbox is away for good, so that nobody sends it again and again."""
+    try:
+        yield
+    except grpc.aio.AioRpcError as error:
+        if _has_left(at_hand, error):
+            words = "the job has ended: nothing that comes now would reach its labels"
+            raise Refused(409, "JobIsOver", words) from error
+        raise
+
+
+async def _standing_now(at_hand: JobAtHand, person: str) -> dict[str, Any]:
     """Return where job and person stand, which every answer tells."""
-    counts: Counts = await at_hand.desk.counts(person)
+    return _standing(at_hand, await at_hand.desk.counts(person))
+
+
+def _standing(at_hand: JobAtHand, counts: Counts) -> dict[str, Any]:
     shows_agreement = at_hand.job.spec.review.show_agreement
     return {
         "standing": {

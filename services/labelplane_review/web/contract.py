@@ -8,13 +8,18 @@ from pydantic import BaseModel
 
 from labelplane_review.web import messages
 
-__all__ = ["OPERATIONS", "ErrorCase", "Operation", "Right", "problems_of"]
+__all__ = ["JOB_SEGMENT", "OPERATIONS", "ErrorCase", "Operation", "Right", "problems_of"]
+
+
+JOB_SEGMENT: Final = "{job}"
+"""Where a path names its job."""
 
 
 class Right(StrEnum):
     """Who may call."""
 
     ANYBODY = "anybody"
+    ANNOTATOR = "annotator"
     ADJUDICATOR = "adjudicator"
     OWNER = "owner"
 
@@ -55,7 +60,7 @@ class Operation:
     @property
     def is_of_a_job(self) -> bool:
         """Whether the path names a job."""
-        return "{job}" in self.path
+        return JOB_SEGMENT in self.path
 
 
 _WRONG_TOKEN: Final = ErrorCase(401, "WrongToken", "The bearer token is not the owner's.")
@@ -75,7 +80,7 @@ _BAD_DECISION: Final = ErrorCase(
 )
 _NOBODY_ASKED: Final = ErrorCase(409, "NobodyAsked", "No round has asked people about the item.")
 
-_JOB: Final = "/api/v1/jobs/{job}"
+_JOB: Final = f"/api/v1/jobs/{JOB_SEGMENT}"
 
 OPERATIONS: Final[tuple[Operation, ...]] = (
     Operation(
@@ -101,7 +106,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         method="GET",
         path=f"{_JOB}/tasks",
         summary="Lists the items that want votes.",
-        right=Right.ANYBODY,
+        right=Right.ANNOTATOR,
         sent=messages.TaskQuery,
         answer=messages.TaskPage,
     ),
@@ -110,7 +115,7 @@ OPERATIONS: Final[tuple[Operation, ...]] = (
         method="GET",
         path=f"{_JOB}/items",
         summary="Tells how an item is shown.",
-        right=Right.ANYBODY,
+        right=Right.ANNOTATOR,
         sent=messages.ItemQuery,
         answer=messages.Item,
         errors=(_UNKNOWN_ITEM, _NOT_PREPARED),

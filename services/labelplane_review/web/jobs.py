@@ -27,6 +27,10 @@ class Jobs(Protocol):
         """Return the names of all jobs."""
         ...
 
+    def look_at(self, name: str) -> LabelingJob | None:
+        """Return a job as such, None when there is none of that name."""
+        ...
+
     def find(self, name: str) -> JobAtHand | None:
         """Return a job, None when there is none of that name."""
         ...

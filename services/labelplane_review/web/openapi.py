@@ -18,10 +18,13 @@ _VERSION: Final = "1.0.0"
 _ABOUT: Final = (
     "Any tool that people label with can take a job's tasks and bring its votes. Every error has a reason, a constant "
     "for programs, and a message for people. 503 passes by itself: send the call again, it counts once. Other answers "
-    "from 500 on are failures, and may be sent again, too."
+    "from 500 on are failures, and may be sent again, too. On a cluster the token is one of the API server, 401 is "
+    "also NotSignedIn or ForgedHeader, and 403 is NotAllowed: RBAC says who may call what."
 )
+_JOB: Final = "The job's name; on a cluster NAMESPACE/NAME, with the slash as it is."
 _RIGHTS: Final = {
     Right.ANYBODY: "For everybody who came in.",
+    Right.ANNOTATOR: "For everybody who may label.",
     Right.ADJUDICATOR: "For the owner, and for people with review.people[].adjudicator.",
     Right.OWNER: "For the owner alone.",
 }
@@ -74,7 +77,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
 
 def _parameters(operation: Operation) -> Iterable[dict[str, Any]]:
     if operation.is_of_a_job:
-        yield {"name": "job", "in": "path", "required": True, "schema": {"type": "string"}}
+        yield {"name": "job", "in": "path", "required": True, "description": _JOB, "schema": {"type": "string"}}
     if operation.method == "GET":
         query = operation.sent.model_json_schema()
         for name, schema in query.get("properties", {}).items():

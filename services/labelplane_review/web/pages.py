@@ -3,11 +3,13 @@
 import hashlib
 from importlib.resources import files
 from typing import Any, Final
+from urllib.parse import quote
 
 import grpc
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from labelplane_review.web.contract import JOB_SEGMENT
 from labelplane_review.web.front import Front
 from labelplane_review.web.guidelines import guidelines_html
 from labelplane_review.web.jobs import JobAtHand
@@ -15,7 +17,7 @@ from labelplane_review.web.openapi import openapi_document
 from labelplane_review.web.policy import content_policy
 from labelplane_review.web.reading import contract_tables
 from labelplane_review.web.refusals import Refused
-from labelplane_review.web.rights import NOBODY, Visitor, may_adjudicate
+from labelplane_review.web.rights import NOBODY, Deed, Visitor
 
 __all__ = ["Pages"]
 
@@ -26,6 +28,7 @@ _ASSETS: Final = {
     "outbox.js": "text/javascript",
     "viewer.js": "text/javascript",
     "jobs.js": "text/javascript",
+    "joblist.js": "text/javascript",
     "conflicts.js": "text/javascript",
     "audit.js": "text/javascript",
     "keys.js": "text/javascript",
@@ -36,8 +39,9 @@ _ASSETS: Final = {
 class Pages:
     """Serves HTML and assets; these are read once and carry their hash in their address."""
 
-    def __init__(self, front: Front) -> None:
+    def __init__(self, front: Front, *, segment: str) -> None:
         self._front = front
+        self._segment = segment
         self._openapi = openapi_document()
         self._assets = {name: files(_PACKAGE).joinpath("assets", name).read_bytes() for name in _ASSETS}
         digest = hashlib.sha256(b"".join(self._assets.values())).hexdigest()[:12]
@@ -52,14 +56,14 @@ class Pages:
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is served where."""
+        job = self._segment
         return [
             web.get("/", self.home),
-            web.get("/enter/{secret}", self.enter),
-            web.get("/t/{job}", self.review),
+            web.get(f"/t/{job}", self.review),
             web.get("/jobs", self.jobs),
-            web.get("/jobs/{job}", self.job),
-            web.get("/jobs/{job}/conflicts", self.conflicts),
-            web.get("/jobs/{job}/audit", self.audit),
+            web.get(f"/jobs/{job}", self.job),
+            web.get(f"/jobs/{job}/conflicts", self.conflicts),
+            web.get(f"/jobs/{job}/audit", self.audit),
             web.get("/api", self.contract),
             web.get("/openapi.json", self.openapi),
             web.get("/assets/{digest}/{name}", self.asset),
@@ -67,50 +71,42 @@ class Pages:
 
     async def home(self, request: web.Request) -> web.Response:
         """Lead to the only job's tasks, or to all jobs."""
-        self._front.person(request)
-        names = self._front.jobs.names()
+        names = await self._front.names(await self._front.visitor(request))
         raise web.HTTPSeeOther(f"/t/{names[0]}" if len(names) == 1 else "/jobs")
-
-    async def enter(self, request: web.Request) -> web.Response:
-        """Let a browser in by the secret link."""
-        secret = request.match_info["secret"]
-        if not self._front.access.opens(secret):
-            raise Refused(403, "NoAccess", "this link is not the one that labelplane run printed: copy it whole")
-        leads = web.HTTPSeeOther("/")
-        self._front.access.let_in(leads, secret=secret)
-        raise leads
 
     async def review(self, request: web.Request) -> web.Response:
         """Serve the page on which people label."""
-        at_hand, person = self._front.job(request), self._front.person(request)
+        at_hand, visitor = await self._front.job(request, Deed.LABEL)
         guidelines = guidelines_html(at_hand.job.spec.review.guidelines)
-        response = self._page("review.html.j2", config=_config(at_hand, person), person=person, guidelines=guidelines)
+        config = _config(request.match_info["job"], at_hand, visitor.name)
+        config["may_rename"] = self._front.access.may_rename
+        config["asks_name"] = self._front.access.may_rename and visitor.name == NOBODY
+        response = self._page("review.html.j2", config=config, person=visitor.name, guidelines=guidelines)
         return await _showing_items(response, at_hand)
 
     async def jobs(self, request: web.Request) -> web.Response:
         """Serve the list of jobs, or the only one."""
-        visitor = self._front.visitor(request)
-        names = self._front.jobs.names()
-        if len(names) == 1:
+        visitor = await self._front.visitor(request)
+        names = await self._front.names(visitor)
+        if len(names) == 1 and self._segment == JOB_SEGMENT:
             return await self._job_page(names[0], visitor)
         return self._page("jobs.html.j2", names=names, person=visitor.name)
 
     async def job(self, request: web.Request) -> web.Response:
         """Serve the page of one job."""
-        self._front.job(request)
-        return await self._job_page(request.match_info["job"], self._front.visitor(request))
+        _, visitor = await self._front.job(request)
+        return await self._job_page(request.match_info["job"], visitor)
 
     async def conflicts(self, request: web.Request) -> web.Response:
         """Serve the page on which items are decided."""
-        at_hand = self._front.job(request)
-        person = self._front.adjudicator(request, at_hand).name
-        return await _showing_items(self._page("conflicts.html.j2", config=_config(at_hand, person)), at_hand)
+        at_hand, visitor = await self._front.job(request, Deed.DECIDE)
+        config = _config(request.match_info["job"], at_hand, visitor.name)
+        return await _showing_items(self._page("conflicts.html.j2", config=config), at_hand)
 
     async def audit(self, request: web.Request) -> web.Response:
         """Serve the page of the audit log."""
-        at_hand = self._front.job(request)
-        person = self._front.adjudicator(request, at_hand).name
-        return self._page("audit.html.j2", config=_config(at_hand, person))
+        at_hand, visitor = await self._front.job(request, Deed.DECIDE)
+        return self._page("audit.html.j2", config=_config(request.match_info["job"], at_hand, visitor.name))
 
     async def contract(self, request: web.Request) -> web.Response:
         """Serve the HTTP contract as a page; nothing secret is in it."""
@@ -137,10 +133,10 @@ class Pages:
         return response
 
     async def _job_page(self, name: str, visitor: Visitor) -> web.Response:
-        at_hand = self._front.jobs.find(name)
+        at_hand = self._front.find(name)
         assert at_hand is not None
-        config = _config(at_hand, visitor.name)
-        config["may_adjudicate"] = may_adjudicate(visitor, at_hand.job.spec.review)
+        config = _config(name, at_hand, visitor.name)
+        config["may_adjudicate"] = await self._front.may_decide(visitor, at_hand, name)
         return await _showing_items(self._page("job.html.j2", config=config, person=visitor.name), at_hand)
 
     def _page(self, template: str, **values: Any) -> web.Response:
@@ -159,15 +155,15 @@ async def _showing_items(response: web.Response, at_hand: JobAtHand) -> web.Resp
     return response
 
 
-def _config(at_hand: JobAtHand, person: str) -> dict[str, Any]:
+def _config(name: str, at_hand: JobAtHand, person: str) -> dict[str, Any]:
     """Return what a page's script needs to know."""
     job = at_hand.job
     humans = job.spec.sources.humans
     return {
-        "job": job.metadata.name,
+        "job": name,
+        "path": quote(name),
         "uid": job.metadata.uid,
         "person": person,
-        "asks_name": person == NOBODY,
         "classes": list(job.spec.task.classes),
         "votes_per_item": humans.votes_per_item if humans is not None else 1,
         "shows_agreement": job.spec.review.show_agreement,

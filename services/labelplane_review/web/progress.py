@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
+from urllib.parse import quote
 
 from labelplane_api.conditions import ConditionStatus, ConditionType, find_condition, is_true
 from labelplane_api.job import LabelingJob
@@ -13,11 +14,13 @@ __all__ = [
     "LEAST_GOLD",
     "job_state",
     "job_view",
+    "listed_view",
     "newest_posteriors",
     "newest_rules",
     "person_view",
     "stage_words",
     "standing_message",
+    "told_counts",
 ]
 
 LEAST_GOLD: Final = 5
@@ -55,6 +58,33 @@ def stage_words(job: LabelingJob) -> str:
         return _STAGE_WORDS[status.operation.stage]
     is_waiting = is_true(status.conditions, ConditionType.WAITING_FOR_ANNOTATIONS)
     return "Waiting for people" if is_waiting else "Starting"
+
+
+def told_counts(job: LabelingJob) -> Counts:
+    """Return the people's side as far as the status tells it, for a job whose services are not there to be asked."""
+    progress = job.status.progress
+    return Counts(
+        tasks=0,
+        tasks_open=0,
+        votes=progress.votes,
+        votes_missing=progress.votes_wanted,
+        votes_set_aside=0,
+        person=None,
+    )
+
+
+def listed_view(name: str, job: LabelingJob) -> dict[str, Any]:
+    """Return what the list of jobs shows of one, as its status tells it without asking its services."""
+    status = job.status
+    return {
+        "name": name,
+        "path": quote(name),
+        "stage": stage_words(job),
+        "round": status.rounds[-1].round if status.rounds else None,
+        "items": status.progress.items,
+        "labelled": status.progress.labelled,
+        "votes": status.progress.votes,
+    }
 
 
 def job_view(job: LabelingJob, counts: Counts, people: Sequence[PersonCounts]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ __all__ = ["contract_tables"]
 
 _RIGHTS: Final = {
     "anybody": "everybody who came in",
+    "annotator": "everybody who may label",
     "adjudicator": "the owner, and people with review.people[].adjudicator",
     "owner": "the owner alone",
 }

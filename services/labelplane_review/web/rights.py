@@ -1,23 +1,42 @@
 """Who may do what: pure facts about a visitor and a job."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Final
 
 from labelplane_api.review import Review
 from labelplane_review.desk_client import Part
 
-__all__ = ["NOBODY", "Visitor", "may_adjudicate", "part_of"]
+__all__ = ["NOBODY", "Deed", "Visitor", "may_adjudicate", "part_of"]
 
 NOBODY: Final = "guest"
 """The name of those who have not said theirs."""
 
 
+class Deed(StrEnum):
+    """What a visitor may be allowed to do to a job."""
+
+    SEE = "see"
+    LABEL = "label"
+    DECIDE = "decide"
+    BRING_VOTES = "bring votes"
+
+
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who calls: a name, and whether the job is theirs."""
+    """Who calls.
+
+    Attributes:
+        name: the author of what they do.
+        is_owner: whether every job here is theirs, as on the machine that runs one.
+        groups: of the user, where a cluster knows them.
+        extra: what else the API server knows of the user, as it wants to be told.
+    """
 
     name: str
-    is_owner: bool
+    is_owner: bool = False
+    groups: tuple[str, ...] = ()
+    extra: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
 
 def may_adjudicate(visitor: Visitor, review: Review) -> bool:

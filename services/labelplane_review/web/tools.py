@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
@@ -13,15 +13,21 @@ from labelplane_review.desk_client import Shown
 from labelplane_review.inbox_client import NewVote, Rejected
 from labelplane_review.jury_client import Conflict, GivenVote, RuleFigures
 from labelplane_review.web import messages
-from labelplane_review.web.contract import OPERATIONS, Operation, Right
+from labelplane_review.web.contract import JOB_SEGMENT, OPERATIONS, Operation, Right
 from labelplane_review.web.front import Front
 from labelplane_review.web.jobs import JobAtHand
 from labelplane_review.web.progress import job_state, newest_rules, stage_words, standing_message
 from labelplane_review.web.refusals import Refused
-from labelplane_review.web.rights import Visitor
+from labelplane_review.web.rights import Deed, Visitor
 
 __all__ = ["Tools"]
 
+_DEEDS: Final = {
+    Right.ANYBODY: Deed.SEE,
+    Right.ANNOTATOR: Deed.LABEL,
+    Right.ADJUDICATOR: Deed.DECIDE,
+    Right.OWNER: Deed.BRING_VOTES,
+}
 _Handler = Callable[["Call"], Awaitable[BaseModel]]
 
 
@@ -37,33 +43,36 @@ class Call:
 class Tools:
     """Answers `/api/v1/...`."""
 
-    def __init__(self, front: Front, *, now: Callable[[], datetime]) -> None:
+    def __init__(self, front: Front, *, now: Callable[[], datetime], segment: str) -> None:
         self._front = front
+        self._segment = segment
         self._now = now
 
     def routes(self) -> list[web.RouteDef]:
         """Return what is called how: exactly the contract."""
-        return [web.route(each.method, each.path, self._answering(each)) for each in OPERATIONS]
+        return [
+            web.route(each.method, each.path.replace(JOB_SEGMENT, self._segment), self._answering(each))
+            for each in OPERATIONS
+        ]
 
     def _answering(self, operation: Operation) -> Callable[[web.Request], Awaitable[web.Response]]:
         handler: _Handler = getattr(self, operation.name)
 
         async def answer(request: web.Request) -> web.Response:
-            visitor = self._admitted(request, operation)
+            visitor = await self._admitted(request, operation)
             call = Call(visitor, await _sent(request, operation), request.match_info.get("job", ""))
             return web.json_response(text=(await handler(call)).model_dump_json())
 
         return answer
 
-    def _admitted(self, request: web.Request, operation: Operation) -> Visitor:
-        if operation.is_of_a_job:
-            at_hand = self._front.job(request)
-            if operation.right is Right.ADJUDICATOR:
-                return self._front.adjudicator(request, at_hand)
-        return self._front.owner(request) if operation.right is Right.OWNER else self._front.visitor(request)
+    async def _admitted(self, request: web.Request, operation: Operation) -> Visitor:
+        if not operation.is_of_a_job:
+            return await self._front.visitor(request)
+        _, visitor = await self._front.job(request, _DEEDS[operation.right])
+        return visitor
 
     def _at_hand(self, call: Call, *, must_run: bool = False) -> JobAtHand:
-        at_hand = self._front.jobs.find(call.job)
+        at_hand = self._front.find(call.job)
         assert at_hand is not None
         if must_run and job_state(at_hand.job) != "running":
             raise Refused(409, "JobIsOver", "the job has ended: nothing that comes now would reach its labels")
@@ -73,9 +82,8 @@ class Tools:
 
     async def list_jobs(self, call: Call) -> messages.JobList:
         """List the jobs."""
-        del call
-        found = (self._front.jobs.find(name) for name in self._front.jobs.names())
-        return messages.JobList(jobs=[messages.JobInList(**_head(each.job)) for each in found if each is not None])
+        found = [(name, self._front.look_at(name)) for name in await self._front.names(call.visitor)]
+        return messages.JobList(jobs=[messages.JobInList(**_head(name, job)) for name, job in found if job])
 
     async def get_job(self, call: Call) -> messages.Job:
         """Tell where a job stands."""
@@ -83,7 +91,7 @@ class Tools:
         counts = await at_hand.desk.counts(has_details=True)
         status = at_hand.job.status
         return messages.Job(
-            **_head(at_hand.job),
+            **_head(call.job, at_hand.job),
             uid=at_hand.job.metadata.uid,
             message=standing_message(status),
             classes=list(at_hand.job.spec.task.classes),
@@ -199,8 +207,8 @@ async def _sent(request: web.Request, operation: Operation) -> BaseModel:
         raise Refused(400, "InvalidInput", f"{where}: {problem['msg']}" if where else problem["msg"]) from error
 
 
-def _head(job: LabelingJob) -> dict[str, Any]:
-    return {"name": job.metadata.name, "state": job_state(job), "stage": stage_words(job)}
+def _head(name: str, job: LabelingJob) -> dict[str, Any]:
+    return {"name": name, "state": job_state(job), "stage": stage_words(job)}
 
 
 def _vote(vote: messages.PushedVote, *, now: datetime) -> NewVote:

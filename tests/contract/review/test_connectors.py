@@ -38,8 +38,8 @@ def crowd_of(service: Service, truth: dict[str, str] | None = None) -> Simulated
     return SimulatedConnector(InboxClient(service.channel), crowd, truth or TRUTH, votes_per_item=3)
 
 
-async def votes_of(service: Service) -> list[dict[str, object]]:
-    operation = await service.run("StartVote", vote_stage(1))
+async def votes_of(service: Service, number: int = 1) -> list[dict[str, object]]:
+    operation = await service.run("StartVote", vote_stage(number))
     rows: list[dict[str, object]] = current_votes(
         await service.tables.read(operation.results["votes"], VOTES)
     ).to_pylist()
@@ -142,3 +142,28 @@ async def test_file_that_was_sent_while_its_state_was_lost_counts_once(world: Wo
     await folder.delete("labelplane-state.json")
     await files_of(service, folder).poll_once()
     assert (await service.progress()).votes == 1
+
+
+async def test_crowd_gives_an_item_that_is_asked_about_again_the_votes_it_lacks_and_no_more(world: World) -> None:
+    service = await asking(world)
+    groups = [AnnotatorGroup("good", 5, AnnotatorGroup.symmetric(0.9, 2))]
+    crowd = SimulatedCrowd(groups, CLASSES, seed=3)
+
+    def connector() -> SimulatedConnector:
+        return SimulatedConnector(InboxClient(service.channel), crowd, TRUTH, votes_per_item=3, max_votes_per_item=5)
+
+    running = connector()
+    await running.poll_once()
+    before = answers(await votes_of(service))
+    again = await write_selection(service, 1, ITEMS[:2])
+    await service.run("StartReview", review(1, again, votes_per_item=4))
+    await running.poll_once()
+    after = answers(await votes_of(service, 2))
+    assert before < after
+    assert sorted(str(item) for _, item, _, _ in after - before) == ITEMS[:2]
+    # One that has been started anew does not know what was sent, and comes to as many.
+    await service.run("StartReview", review(2, await write_selection(service, 2, ITEMS[:1]), votes_per_item=5))
+    restarted = connector()
+    while (await service.progress()).votes_missing:
+        await restarted.poll_once()
+    assert [item for _, item, _, _ in answers(await votes_of(service, 3)) - after] == ITEMS[:1]

@@ -313,3 +313,12 @@ async def test_several_jobs_are_listed(browser: Browser) -> None:
     text = await browser.text("/jobs")
     assert 'href="/jobs/second"' in text
     assert 'href="/t/job"' in text
+
+
+async def test_the_list_of_jobs_tells_their_standing_and_every_change(browser: Browser) -> None:
+    response = await browser.client.get("/api/events")
+    (first,) = (await next_view(response))["jobs"]
+    assert (first["name"], first["path"], first["round"], first["stage"]) == ("job", "job", None, "Starting")
+    browser.jobs.others = ("second",)
+    assert [each["name"] for each in (await next_view(response))["jobs"]] == ["job", "second"]
+    response.close()

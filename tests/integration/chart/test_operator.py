@@ -15,8 +15,8 @@ from helm import NAMESPACE, Chart
 from operator_process import OperatorProcess, operator_process
 from points_on_cluster import condition, is_true, jobs_path, wait_for
 
+from labelplane_api.parts import Part
 from labelplane_operator.builders import Images, Platform, build_children
-from labelplane_operator.parts import Part
 from labelplane_operator.settings import PREFIX, OperatorSettings
 
 LEFT_TO_THE_CODE = {"service_address"}  # the names of Services in a cluster are no choice of an installation

@@ -22,8 +22,9 @@ def full(chart: Chart) -> Objects:
 
 
 def pods(objects: Objects) -> list[Manifest]:
-    """The specifications of all pods: the operator's and those of hooks."""
-    return [objects.pod, *(each["spec"] for each in objects.of("Pod"))]
+    """The specifications of all pods: the operator's, the front's and those of hooks."""
+    deployed = [each["spec"]["template"]["spec"] for each in objects.of("Deployment")]
+    return [*deployed, *(each["spec"] for each in objects.of("Pod"))]
 
 
 # --- The resource definition ---
@@ -379,6 +380,43 @@ def test_the_bundled_queue_keeps_shards_where_the_values_say(chart: Chart, stora
 
     assert [each["spec"]["resources"]["requests"]["storage"] for each in claims] == want
     assert sum(each["name"] == "data" for each in server["spec"]["template"]["spec"]["volumes"]) == 1 - len(want)
+
+
+# --- The object store ---
+
+
+def test_without_an_object_store_nothing_of_one_is_made(plain: Objects) -> None:
+    assert not any(each["metadata"]["name"].endswith("-store") for each in plain.manifests)
+
+
+def test_the_bundled_object_store_has_its_bucket_and_generated_credentials(chart: Chart) -> None:
+    bundled = chart.render(VALUES["an object store of its own"])
+    pod = bundled.only("StatefulSet")["spec"]["template"]
+    (container,) = pod["spec"]["containers"]
+    secret = bundled.only("Secret", ending="-store")
+
+    service = bundled.only("Service", ending="-store")
+    assert service["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+    assert container["image"] == "versity/versitygw:v1.8.0"
+    assert "/data/buckets/labelplane" in pod["spec"]["initContainers"][0]["command"]
+    references = [each["valueFrom"]["secretKeyRef"] for each in container["env"]]
+    assert references == [{"name": secret["metadata"]["name"], "key": key} for key in secret["data"]]
+    assert pod["spec"]["volumes"] == [{"name": "data", "emptyDir": {}}]
+
+
+def test_the_bundled_object_store_keeps_its_objects_and_takes_credentials_where_the_values_say(chart: Chart) -> None:
+    bundled = chart.render(VALUES["an object store of its own that stays"])
+    spec = bundled.only("StatefulSet")["spec"]
+
+    (claim,) = spec["volumeClaimTemplates"]
+    assert claim["spec"]["resources"]["requests"]["storage"] == "10Gi"
+    assert "volumes" not in spec["template"]["spec"]
+    assert {each["valueFrom"]["secretKeyRef"]["name"] for each in spec["template"]["spec"]["containers"][0]["env"]} == {
+        "store"
+    }
+    assert [
+        each["metadata"]["name"] for each in bundled.of("Secret") if each["metadata"]["name"].endswith("-store")
+    ] == []
 
 
 def test_the_test_pod_may_ask_whether_the_operator_is_ready(plain: Objects) -> None:

@@ -33,6 +33,21 @@ def test_a_short_job_has_the_documented_defaults() -> None:
     assert job.status == LabelingJobStatus()
 
 
+@pytest.mark.parametrize(
+    ("most", "studio", "why"),
+    [
+        pytest.param(2, None, r"votesPerItem \(3\) is above maxVotesPerItem \(2\)", id="fewer at most"),
+        pytest.param(
+            5, "https://ls.example", "maxVotesPerItem does not go with labelStudio", id="projects have one overlap"
+        ),
+    ],
+)
+def test_an_overlap_that_cannot_be_is_refused(most: int, studio: str | None, why: str) -> None:
+    job = make_job().with_votes_from_files() if studio is None else make_job().with_label_studio(studio)
+    with pytest.raises(SpecInvalidError, match=why):
+        job.with_humans(votes_per_item=3, max_votes_per_item=most).build()
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(manifests())
 def test_a_job_written_and_read_again_is_the_same(manifest: dict[str, object]) -> None:

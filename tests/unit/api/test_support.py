@@ -137,7 +137,14 @@ def test_what_is_not_built_is_refused_by_name(job: JobBuilder, want_field: str) 
 def test_a_config_map_of_rules_is_built_on_clusters() -> None:
     rules = [{"name": "all", "configMap": {"name": "team"}}]
 
-    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build()) == ()
+    assert unsupported_on_clusters(JOB.having("spec.sources.rules", rules).build(), has_front=False) == ()
+
+
+def test_the_review_page_is_built_on_a_cluster_that_serves_it() -> None:
+    job = JOB.having("spec.sources.humans", {"inbox": {}}).build()
+
+    assert unsupported_on_clusters(job, has_front=True) == ()
+    assert unsupported_on_clusters(job, has_front=False) == ("spec.sources.humans.inbox",)
 
 
 def test_every_row_of_the_table_is_tried() -> None:
@@ -167,14 +174,14 @@ def test_all_refused_fields_are_told_together() -> None:
 def test_scaling_is_read_on_a_cluster_alone() -> None:
     job = JOB.with_scaling(min_replicas=1, max_replicas=3).build()
 
-    assert unsupported(job) == unsupported_on_clusters(job) == ()
+    assert unsupported(job) == unsupported_on_clusters(job, has_front=False) == ()
     assert unread_on_one_machine(job) == ("spec.scaling.minReplicas", "spec.scaling.maxReplicas")
 
 
 def test_an_own_training_image_is_built_where_something_runs_containers() -> None:
     job = JOB.having("spec.model.image", "me/train:1").build()
 
-    assert unsupported_on_clusters(job) == ()
+    assert unsupported_on_clusters(job, has_front=False) == ()
     assert unsupported(job) == ("spec.model.image",)
 
 

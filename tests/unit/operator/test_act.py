@@ -9,9 +9,9 @@ from cluster_jobs import ALL_PARTS, UID, in_bucket
 from played_api import Object, PlayedApi, refusal
 from reconciled_world import ReconciledWorld
 
+from labelplane_api.parts import Part
 from labelplane_operator.act import APPLIED
 from labelplane_operator.errors import ApiConflict, ApiForbidden, NameTaken
-from labelplane_operator.parts import Part
 from labelplane_operator.plan import Plan
 from labelplane_operator.policies.deletion import FINALIZER
 

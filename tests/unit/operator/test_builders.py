@@ -10,13 +10,13 @@ import pytest
 from cluster_jobs import ALL_PARTS, CASES, PLATFORM, TOKEN, UID, ClusterJob, in_bucket, in_own_store, of_kind, pod_specs
 from job_builder import JobBuilder
 
+from labelplane_api.names import fitted
+from labelplane_api.parts import Part
 from labelplane_api.running import Profile, ResourceRequirements
 from labelplane_api.status import Stage
 from labelplane_operator.builders import Child, build_children, service_name, training_name
-from labelplane_operator.builders.names import fitted
 from labelplane_operator.builders.resources import Resources, amount
 from labelplane_operator.builders.variables import can_be_told
-from labelplane_operator.parts import Part
 
 EVERY_CASE = pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 DNS_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")

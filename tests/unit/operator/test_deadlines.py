@@ -203,14 +203,16 @@ def asked(builder: JobBuilder, *, number: int = 0) -> PlannedWorld:
 
 
 def test_wait_says_what_happens_when_and_where_to_go() -> None:
-    lazy = world(HOUR, people_answer=False)
-    lazy.installation = type(CLUSTER)("here", 7, is_cluster=True, review_address="https://labels.example/digits")
+    lazy = world(HOUR.having("spec.sources.humans", {"inbox": {}}), people_answer=False)
+    lazy.installation = type(CLUSTER)("here", 7, is_cluster=True, review_address="https://labels.example/")
     lazy.reach(Stage.REVIEW)
     lazy.step()
 
     message = lazy.condition(WAITING)[2]
 
-    assert message.startswith("60 votes are missing: vote at https://labels.example/digits; at 2026-01-01 01:00:")
+    assert message.startswith(
+        "60 votes are missing: vote at https://labels.example/t/default/digits; at 2026-01-01 01:00:"
+    )
     assert message.endswith("UTC review.onDeadline is Proceed")
 
 

@@ -4,8 +4,8 @@ import pytest
 from job_builder import make_job
 from planned_world import PlannedWorld
 
+from labelplane_api.parts import Part
 from labelplane_operator.observed import OperationError
-from labelplane_operator.parts import Part
 
 PEOPLE = {Part.AGGREGATION}
 WANTED = [

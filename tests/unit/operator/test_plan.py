@@ -1,8 +1,10 @@
 """The planner against a world that answers at once: the order of stages, stops, promotion, failures, waiting."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cluster_jobs import in_bucket
 from job_builder import JobBuilder, make_job
 from planned_world import CLUSTER, START, PlannedWorld
 
@@ -298,6 +300,13 @@ def test_review_page_is_refused_on_clusters_alone() -> None:
     on_cluster.step()
     assert condition(on_cluster, "Accepted")[2] == "not supported yet: spec.sources.humans.inbox"
     assert on_laptop.step().start is not None
+
+
+def test_review_page_is_taken_on_a_cluster_whose_installation_serves_it() -> None:
+    job = in_bucket().having("spec.sources.humans", {"inbox": {}}).build()
+    world = PlannedWorld(job, installation=replace(CLUSTER, review_address="https://labels.example"))
+    assert world.step().start is not None
+    assert condition(world, "Accepted")[0] == "True"
 
 
 def test_planning_again_after_losing_any_answer_gives_the_same_plan() -> None:

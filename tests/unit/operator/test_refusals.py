@@ -6,9 +6,9 @@ from planned_world import CLUSTER, LAPTOP, START, PlannedWorld
 
 from labelplane_api.conditions import ConditionType
 from labelplane_api.metadata import ObjectMeta
+from labelplane_api.parts import Part
 from labelplane_api.status import LabelingJobStatus, Stage
 from labelplane_operator.observed import Observed, OperationError, Problem
-from labelplane_operator.parts import Part
 from labelplane_operator.plan import plan_for_invalid
 
 JOB = make_cluster_job()

@@ -6,11 +6,11 @@ from typing import Any
 from prometheus_client import CollectorRegistry, generate_latest
 
 from labelplane_api.metadata import ObjectMeta
+from labelplane_api.tokens import job_token
 from labelplane_operator.job_events import event_manifest
 from labelplane_operator.kinds import DEPLOYMENT, LABELING_JOB, kind_of
 from labelplane_operator.metrics import JobCollector, OperatorMetrics
 from labelplane_operator.plan import Event
-from labelplane_operator.tokens import job_token
 
 NOW = datetime(2026, 1, 1, 8, 30, tzinfo=UTC)
 

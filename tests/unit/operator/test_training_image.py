@@ -15,11 +15,11 @@ from reconciled_world import PATH, ReconciledWorld
 from labelplane.aggregation.v1 import review_inbox_pb2
 from labelplane.distillation.v1 import distillation_pb2
 from labelplane_api.conditions import ConditionType
+from labelplane_api.parts import Part
 from labelplane_api.running import Profile
 from labelplane_api.status import LabelingJobStatus, Stage
 from labelplane_operator.child_views import pod_view, training_view
 from labelplane_operator.observed import ContainerView, Observed, Problem, TrainingState, TrainingView
-from labelplane_operator.parts import Part
 from labelplane_operator.plan import AWAITING_SECONDS, BLOCKED_SECONDS, RUNNING_SECONDS, Plan
 from labelplane_operator.policies.training_image import failed_training, queued_training
 

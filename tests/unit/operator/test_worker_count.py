@@ -13,13 +13,13 @@ from reconciled_world import ReconciledWorld
 
 from labelplane_api import LabelingJob
 from labelplane_api.conditions import ConditionType
+from labelplane_api.parts import Part
 from labelplane_api.running import Profile
 from labelplane_api.status import OperationStatus, Stage
 from labelplane_operator.errors import QueueAway
 from labelplane_operator.metrics import OperatorMetrics
 from labelplane_operator.observe import Observer
 from labelplane_operator.observed import Observed, OperationState, ScalingMemory
-from labelplane_operator.parts import Part
 from labelplane_operator.plan import Plan
 from labelplane_operator.policies.scaling import QueueDepth
 from labelplane_operator.policies.worker_count import WorkerCount, decide_workers

@@ -24,7 +24,8 @@ def cookies_of(secret: str = "secret", name: str = "") -> str:
 
 
 def person(cookies: str, host: str = "127.0.0.1:80") -> str | None:
-    return LINK.person(make_mocked_request("GET", "/", headers={"Host": host, "Cookie": cookies}, app=Mock()))
+    found = LINK.visitor(make_mocked_request("GET", "/", headers={"Host": host, "Cookie": cookies}, app=Mock()))
+    return None if found is None else found.name
 
 
 def test_whoever_has_the_cookie_is_this_machines_user_until_they_choose_a_name() -> None:

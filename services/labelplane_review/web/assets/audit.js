@@ -14,7 +14,7 @@ const WORDS = {
 async function more() {
   $("more").disabled = true;
   try {
-    const response = await fetch(`/api/v1/jobs/${encodeURIComponent(config.job)}/audit?limit=${PAGE}&before=${before}`);
+    const response = await fetch(`/api/v1/jobs/${config.path}/audit?limit=${PAGE}&before=${before}`);
     const page = await response.json();
     if (!response.ok) throw new Error(page.error.message);
     $("alert").hidden = true;

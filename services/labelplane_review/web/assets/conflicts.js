@@ -10,7 +10,7 @@ const MOST_BEFORE = 50;
 
 const $ = (id) => document.getElementById(id);
 const config = JSON.parse($("config").textContent);
-const api = `/api/v1/jobs/${encodeURIComponent(config.job)}`;
+const api = `/api/v1/jobs/${config.path}`;
 const classKeys = assignKeys(config.classes);
 const viewer = new Viewer({ frame: $("viewer"), image: $("image"), text: $("text"), failed: onImageFailed });
 

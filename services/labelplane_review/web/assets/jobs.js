@@ -2,7 +2,7 @@
 
 const $ = (id) => document.getElementById(id);
 const config = JSON.parse($("config").textContent);
-const api = `/api/jobs/${encodeURIComponent(config.job)}`;
+const api = `/api/jobs/${config.path}`;
 const percent = (share, digits = 1) => `${(100 * share).toFixed(digits)} %`;
 const number = new Intl.NumberFormat("en");
 let posteriors = "";
@@ -148,7 +148,7 @@ async function loadDoubtful() {
 }
 
 async function loadRules() {
-  const found = (await get("rules", `/api/v1/jobs/${encodeURIComponent(config.job)}`).catch(() => ({}))).rules;
+  const found = (await get("rules", `/api/v1/jobs/${config.path}`).catch(() => ({}))).rules;
   if (!found) { rules = ""; return; }
   $("rules-panel").hidden = !found.length;
   const share = (value, digits = 1) => (value === null ? "–" : percent(value, digits));

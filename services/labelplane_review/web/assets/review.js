@@ -13,7 +13,7 @@ const MOST_UNDONE = 50;
 
 const $ = (id) => document.getElementById(id);
 const config = JSON.parse($("config").textContent);
-const api = `/api/jobs/${encodeURIComponent(config.job)}`;
+const api = `/api/jobs/${config.path}`;
 
 const state = {
   queue: [], // tasks in hand; the first is on the screen
@@ -107,11 +107,11 @@ function emptyText() {
   const { standing } = state;
   if (state.isAway) return "No connection.\nThe page tries again by itself.";
   if (!standing || state.isAsking || outbox.size) return "Asking for tasks …";
-  if (standing.state === "complete") return "Done: the job is complete.\nThank you. The labels and the report are where labelplane run says.";
-  if (standing.state === "failed") return "The job has stopped.\nThe terminal in which it runs says why.";
+  if (standing.state === "complete") return `Done: the job is complete.\nThank you. ${config.may_rename ? "The labels and the report are where labelplane run says." : "The labels and the report are in the job's bucket."}`;
+  if (standing.state === "failed") return "The job has stopped.\nThe page of the job says why.";
   if (state.waitingForOthers) {
     const count = state.waitingForOthers;
-    return `Nothing more for you now.\n${count} ${count === 1 ? "task waits" : "tasks wait"} for other people (each item wants ${config.votes_per_item}).\nAnother person may take a turn here: change the name above.`;
+    return `Nothing more for you now.\n${count} ${count === 1 ? "task waits" : "tasks wait"} for other people (each item wants ${config.votes_per_item}).\n${config.may_rename ? "Another person may take a turn here: change the name above." : "More may come with the next round."}`;
   }
   return `${standing.stage} …\nNew items come by themselves.`;
 }

@@ -845,6 +845,7 @@ class StartReviewRequest(_message.Message):
     SUGGESTION_HIDDEN_SHARE_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
+    FURTHER_FIELD_NUMBER: _builtins.int
     index_ref: _builtins.str
     """index_ref is Prepare's result."""
     selection_ref: _builtins.str
@@ -871,6 +872,10 @@ class StartReviewRequest(_message.Message):
     def stages(self) -> _containers.RepeatedCompositeFieldContainer[Global___StageOperation]:
         """stages are the operations of the round so far, for its manifest."""
 
+    @_builtins.property
+    def further(self) -> Global___FurtherVotes:
+        """further says which items are asked about again; absent where none is."""
+
     def __init__(
         self,
         *,
@@ -883,14 +888,57 @@ class StartReviewRequest(_message.Message):
         suggestion_hidden_share: _builtins.float = ...,
         seed: _builtins.int = ...,
         stages: _abc.Iterable[Global___StageOperation] | None = ...,
+        further: Global___FurtherVotes | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["invocation", b"invocation", "round", b"round", "task", b"task"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["further", b"further", "invocation", b"invocation", "round", b"round", "task", b"task"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["index_ref", b"index_ref", "invocation", b"invocation", "round", b"round", "seed", b"seed", "selection_ref", b"selection_ref", "stages", b"stages", "suggestion_hidden_share", b"suggestion_hidden_share", "task", b"task", "votes_per_item", b"votes_per_item"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["further", b"further", "index_ref", b"index_ref", "invocation", b"invocation", "round", b"round", "seed", b"seed", "selection_ref", b"selection_ref", "stages", b"stages", "suggestion_hidden_share", b"suggestion_hidden_share", "task", b"task", "votes_per_item", b"votes_per_item"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___StartReviewRequest: _TypeAlias = StartReviewRequest  # noqa: Y015
+
+@_typing.final
+class FurtherVotes(_message.Message):
+    """FurtherVotes says when an item that has its votes is worth another."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    POSTERIORS_REF_FIELD_NUMBER: _builtins.int
+    RELIABILITIES_REF_FIELD_NUMBER: _builtins.int
+    VOTES_REF_FIELD_NUMBER: _builtins.int
+    MOST_VOTES_PER_ITEM_FIELD_NUMBER: _builtins.int
+    LEAST_GAIN_FIELD_NUMBER: _builtins.int
+    AT_MOST_FIELD_NUMBER: _builtins.int
+    posteriors_ref: _builtins.str
+    """posteriors_ref is Aggregate's result."""
+    reliabilities_ref: _builtins.str
+    """reliabilities_ref is Aggregate's result."""
+    votes_ref: _builtins.str
+    """votes_ref is Vote's result."""
+    most_votes_per_item: _builtins.int
+    """most_votes_per_item bounds the votes of an item. votes_per_item to 25."""
+    least_gain: _builtins.float
+    """least_gain is by how much a vote must lower an item's chance of a wrong label. Above 0, below 1."""
+    at_most: _builtins.int
+    """at_most is how many further votes the round may ask for."""
+    def __init__(
+        self,
+        *,
+        posteriors_ref: _builtins.str = ...,
+        reliabilities_ref: _builtins.str = ...,
+        votes_ref: _builtins.str = ...,
+        most_votes_per_item: _builtins.int = ...,
+        least_gain: _builtins.float = ...,
+        at_most: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_most", b"at_most", "least_gain", b"least_gain", "most_votes_per_item", b"most_votes_per_item", "posteriors_ref", b"posteriors_ref", "reliabilities_ref", b"reliabilities_ref", "votes_ref", b"votes_ref"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FurtherVotes: _TypeAlias = FurtherVotes  # noqa: Y015
 
 @_typing.final
 class StartReviewResponse(_message.Message):

@@ -108,7 +108,7 @@ class AggregationServiceServicer:
 
     def StartReview(self, request, context):
         """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-        Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+        Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -63,7 +63,7 @@ class AggregationServiceStub:
     """
     StartReview: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-    Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+    Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
     """
     StartFinalize: _grpc.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]
     """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
@@ -108,7 +108,7 @@ class AggregationServiceAsyncStub(AggregationServiceStub):
     """
     StartReview: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartReviewRequest, _aggregation_pb2.StartReviewResponse]  # type: ignore[assignment]
     """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-    Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+    Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
     """
     StartFinalize: _aio.UnaryUnaryMultiCallable[_aggregation_pb2.StartFinalizeRequest, _aggregation_pb2.StartFinalizeResponse]  # type: ignore[assignment]
     """StartFinalize aggregates a last time with the model's predictions, accepts what stays inside the risk bound (an item
@@ -174,7 +174,7 @@ class AggregationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_aggregation_pb2.StartReviewResponse, _abc.Awaitable[_aggregation_pb2.StartReviewResponse]]:
         """StartReview makes one task for each selected item, mixes gold in, and is done; it does not wait for votes.
-        Results: tasks. Figures: tasks, votes_wanted, gold_tasks.
+        Results: tasks. Figures: tasks, votes_wanted, gold_tasks, again_tasks.
         """
 
     @_abc_1.abstractmethod

@@ -3,13 +3,17 @@
 import hashlib
 
 from labelplane_api.job import LabelingJob
-from labelplane_operator.parts import Part
+from labelplane_api.parts import Part
+from labelplane_api.running import Profile
 
 __all__ = [
     "cleanup_name",
     "fitted",
+    "is_distributed",
     "job_name",
     "part_name",
+    "part_service",
+    "part_workload",
     "service_object_name",
     "token_secret_name",
     "training_name",
@@ -40,6 +44,21 @@ def job_name(job: LabelingJob) -> str:
 def part_name(job: LabelingJob, part: Part) -> str:
     """Return the name of what a part has."""
     return fitted(f"{job_name(job)}-{part}")
+
+
+def is_distributed(job: LabelingJob) -> bool:
+    """Whether the job's services have Deployments of their own; until Prepare has fixed it they have not."""
+    return job.status.profile is Profile.DISTRIBUTED
+
+
+def part_workload(job: LabelingJob, part: Part) -> str:
+    """Return the name of the Deployment whose pods are a part, under the job's topology."""
+    return part_name(job, part) if is_distributed(job) else job_name(job)
+
+
+def part_service(job: LabelingJob, part: Part) -> str:
+    """Return the name of the Service to call for a part, under the job's topology."""
+    return service_object_name(part_workload(job, part))
 
 
 def cleanup_name(job: LabelingJob) -> str:
