@@ -45,16 +45,27 @@ _KINDS: tuple[tuple[type[Exception], type[StoreError | BadKey], str], ...] = (
     (theirs.InvalidPathError, BadKey, "the store does not take this key"),
 )
 
-_UNKNOWN_KEY = "the server does not know the access key: check the credentials, and that they are this server's"
+_UNKNOWN_KEY = (
+    "access denied: the server does not know the access key: check the credentials, and that they are this server's"
+)
 _CODES: dict[str, tuple[type[StoreError], str]] = {
     "NoSuchBucket": (StoreNotFound, "the bucket does not exist: make it, or correct the address"),
     "InvalidAccessKeyId": (AccessDenied, _UNKNOWN_KEY),
     "XAdminUserNotFound": (AccessDenied, _UNKNOWN_KEY),
-    "SignatureDoesNotMatch": (AccessDenied, "the secret key does not belong to the access key: check the credentials"),
-    "ExpiredToken": (AccessDenied, "the temporary credentials have expired: put new ones in their place"),
-    "InvalidTokenId": (AccessDenied, "the session token is not valid: check the credentials"),
-    "InvalidToken": (AccessDenied, "the session token is not valid: check the credentials"),
-    "RequestTimeTooSkewed": (AccessDenied, "the clocks of this machine and the server differ: set them right"),
+    "SignatureDoesNotMatch": (
+        AccessDenied,
+        "access denied: the secret key does not belong to the access key: check the credentials",
+    ),
+    "ExpiredToken": (
+        AccessDenied,
+        "access denied: the temporary credentials have expired: put new ones in their place",
+    ),
+    "InvalidTokenId": (AccessDenied, "access denied: the session token is not valid: check the credentials"),
+    "InvalidToken": (AccessDenied, "access denied: the session token is not valid: check the credentials"),
+    "RequestTimeTooSkewed": (
+        AccessDenied,
+        "access denied: the clocks of this machine and the server differ: set them right",
+    ),
     "AccessDenied": (AccessDenied, "access denied: check what the credentials allow"),
     "AuthorizationHeaderMalformed": (StoreRefused, "the region is not the bucket's: set the region"),
     "PermanentRedirect": (StoreRefused, "the bucket lies in another region or at another endpoint: set them"),
@@ -95,7 +106,7 @@ def our_error(key: str, where: str, error: Exception) -> StoreError | BadKey:
     if is_conflict(error):
         return StoreUnavailable(f"{what}: another write of it is under way")
     if (no_keys := _NO_KEYS.search(text)) is not None:
-        return AccessDenied(f"{what}: {no_keys[1]}")
+        return AccessDenied(f"{what}: access denied: {no_keys[1]}")
     if (refusal := _by_code(what, where, text)) is not None:
         return refusal
     if isinstance(error, FileNotFoundError | theirs.NotFoundError):

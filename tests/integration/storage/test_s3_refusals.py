@@ -56,13 +56,13 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
         pytest.param(
             {"secret_key": "hunter2"},
             AccessDenied,
-            "the secret key does not belong to the access key: check the credentials",
+            "access denied: the secret key does not belong to the access key: check the credentials",
             id="another secret",
         ),
         pytest.param(
             {"access_key": "nobody"},
             AccessDenied,
-            "the server does not know the access key: check the credentials",
+            "access denied: the server does not know the access key: check the credentials",
             id="an unknown key",
         ),
         pytest.param(
