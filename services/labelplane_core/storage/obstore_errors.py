@@ -14,6 +14,7 @@ from labelplane_core.errors import (
     ObjectNotFound,
     PreconditionFailed,
     StoreError,
+    StoreFull,
     StoreNotFound,
     StoreNotTrusted,
     StoreRefused,
@@ -73,7 +74,7 @@ _CODES: dict[str, tuple[type[StoreError], str]] = {
         NoConditionalPut,
         "the server does not know this kind of request, as conditional puts: use a server with them",
     ),
-    "XMinioStorageFull": (StoreUnavailable, "the server's disks are full: free some space"),
+    "XMinioStorageFull": (StoreFull, "the server's disks are full: free some space"),
 }
 """What S3's own words for an error mean here; each stands before the HTTP status."""
 

@@ -12,7 +12,8 @@ import pytest
 from certificates import Authority, Certificate, make_authority
 from faulty_proxy import Fault, FaultyProxy
 from minio_server import MinioServer, running_minio
-from s3_server import S3Server, options_for, running_s3_server
+from mounted_secret import ACCESS, SECRET, MountedSecret
+from s3_server import ACCESS_KEY, SECRET_KEY, S3Server, options_for, running_s3_server
 
 from labelplane_core.errors import (
     AccessDenied,
@@ -85,6 +86,21 @@ async def test_wrong_access_names_the_object_and_what_to_check_by_every_method(
         assert line.startswith(f"object 'a' in {bucket}/job: {said}")
         assert "\n" not in line
         assert "hunter2" not in line
+
+
+async def test_folder_without_keys_is_named_and_its_keys_count_once_they_are_there(
+    server: Server, bucket: str, tmp_path: Path
+) -> None:
+    secret = MountedSecret(tmp_path / "keys")
+    options = options_for(server.endpoint, access_key="", secret_key="", credentials=secret.folder)
+    store = open_store(bucket, options=options)
+
+    with pytest.raises(AccessDenied, match=f"object 'a' in {bucket}: access denied: folder {secret.folder} holds no"):
+        await store.put("a", b"1")
+    secret.turn_to({ACCESS: ACCESS_KEY, SECRET: SECRET_KEY})
+    await store.put("a", b"1")
+
+    assert (await store.get("a")).data == b"1"
 
 
 async def test_absent_bucket_is_named(server: Server) -> None:
