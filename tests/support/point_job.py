@@ -3,7 +3,6 @@
 import csv
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from real_parts import heeding_ctrl_c
 
 from labelplane_cli.sample_points import JOB, Points, write_points
 
@@ -50,12 +50,11 @@ def write_items(folder: Path, rows: Sequence[dict[str, str]], *, fields: Sequenc
 def start_run(job_file: Path, *words: str) -> "subprocess.Popen[str]":
     """Start `labelplane run` as a process of its own, which heeds SIGINT even where a background job would not."""
     return subprocess.Popen(
-        [sys.executable, "-m", "labelplane_cli", "run", str(job_file), *words],
+        heeding_ctrl_c([sys.executable, "-m", "labelplane_cli", "run", str(job_file), *words]),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - the child sets one handler
     )
 
 

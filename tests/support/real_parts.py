@@ -57,6 +57,14 @@ def _is_claimed(port: int) -> bool:
     return True  # the lock ends with this process
 
 
+def heeding_ctrl_c(command: Sequence[str]) -> list[str]:
+    """Return a command that heeds SIGINT even where the tests run in the background, which makes children ignore it.
+
+    Not by `preexec_fn`: that forks this process, and a copy of one with gRPC's threads may abort at once.
+    """
+    return ["env", "--default-signal=INT", *command]
+
+
 @contextmanager
 def running(
     command: Sequence[str], *, log: Path, environment: Mapping[str, str] | None = None

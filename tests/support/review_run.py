@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 from PIL import Image, ImageDraw
+from real_parts import heeding_ctrl_c
 
 SHAPES = ("round", "square")
 
@@ -65,13 +66,14 @@ class ReviewRun:
         self.lines: list[str] = []
         self._links: queue.Queue[str] = queue.Queue()
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "labelplane_cli", "run", str(job_file), "--review", "--no-browser", *words],
+            heeding_ctrl_c(
+                [sys.executable, "-m", "labelplane_cli", "run", str(job_file), "--review", "--no-browser", *words]
+            ),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             cwd=cwd,
             env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - one handler of the child
         )
         self._reading = threading.Thread(target=self._read, daemon=True)
         self._reading.start()

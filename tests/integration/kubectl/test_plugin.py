@@ -16,6 +16,7 @@ from played_kubelet import PlayedKubelet, played_kubelet
 from plugin_shell import Shell, plugin_shell
 from plugin_world import cluster_world
 from points_on_cluster import jobs_path
+from real_parts import heeding_ctrl_c
 from recorded_kubectl import words
 
 from labelplane_api.status import Stage
@@ -199,11 +200,10 @@ def test_json_is_for_scripts(shell: Shell) -> None:
 def _started(command: list[str], shell: Shell) -> "subprocess.Popen[str]":
     """Start a command that heeds SIGINT even where the tests themselves run in the background."""
     return subprocess.Popen(
-        command,
+        heeding_ctrl_c(command),
         env=shell.environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         bufsize=1,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - the child sets one handler
     )
