@@ -87,7 +87,7 @@ async def test_two_faults_in_a_row_are_overcome_by_every_method(
     proxy: FaultyProxy, faulty: ObjectStore, bucket: str, fault: Fault
 ) -> None:
     if fault is Fault.SILENT:
-        faulty = _impatient(proxy, bucket, seconds=0.5, attempts=10)
+        faulty = _impatient(proxy, bucket, seconds=0.3, attempts=12)
     proxy.faults.extend([fault, fault])
     etag = await faulty.create("a", b"one")
     proxy.faults.extend([fault, fault])
@@ -190,14 +190,16 @@ async def test_lost_answer_of_a_replace_that_another_won_is_a_refusal(proxy: Fau
 async def test_fault_that_stays_is_raised_after_a_bounded_number_of_calls(
     proxy: FaultyProxy, faulty: ObjectStore, bucket: str, fault: Fault, want: type[Exception]
 ) -> None:
+    attempts = 4
     if fault is Fault.SILENT:
-        faulty = _impatient(proxy, bucket, seconds=1.0, attempts=4)
+        attempts = 2
+        faulty = _impatient(proxy, bucket, seconds=1.0, attempts=attempts)
     proxy.faults.extend([fault] * 10)
 
     with pytest.raises(want, match="'a'"):
         await faulty.get("a")
 
-    assert len(proxy.requests) == 4
+    assert len(proxy.requests) == attempts
 
 
 async def test_refusal_is_not_tried_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
