@@ -286,6 +286,13 @@ class AccessDenied(StoreError):
     code = ErrorCode.FAILED_PRECONDITION
 
 
+class StoreNotTrusted(StoreError):
+    """The store's server shows a certificate that is not accepted."""
+
+    reason = "StoreNotTrusted"
+    code = ErrorCode.FAILED_PRECONDITION
+
+
 class StoreReadOnly(StoreError):
     """A write was tried through a store that was opened for reading."""
 

@@ -52,6 +52,11 @@ class ProcessSettings(EnvironmentSettings):
     s3_access_key: str = ""
     s3_secret_key: str = ""
     s3_session_token: str = ""
+    s3_credentials: Path | None = Field(
+        default=None,
+        description="Folder with AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, read again as they "
+        "change; while it has none, the keys above count.",
+    )
     s3_ca_bundle: Path | None = None
 
     def read_token(self) -> str:
@@ -79,6 +84,7 @@ class ProcessSettings(EnvironmentSettings):
             access_key=self.s3_access_key,
             secret_key=self.s3_secret_key,
             session_token=self.s3_session_token,
+            credentials=self.s3_credentials,
             ca_bundle=self.s3_ca_bundle,
         )
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import itertools
 import re
 from collections import deque
@@ -16,6 +17,12 @@ _CONFLICT = b"HTTP/1.1 409 Conflict\r\nContent-Length: %d\r\nConnection: close\r
     len(_CONFLICT_BODY),
     _CONFLICT_BODY,
 )
+_UNKNOWN_BODY = b"<Error><Code>NotImplemented</Code><Message>A header implies what is not implemented</Message></Error>"
+_UNKNOWN = b"HTTP/1.1 501 Not Implemented\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s" % (
+    len(_UNKNOWN_BODY),
+    _UNKNOWN_BODY,
+)
+_ACCEPTED = b'HTTP/1.1 200 OK\r\nETag: "%s"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n'
 _BUSY = b"HTTP/1.1 503 Slow Down\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 
 
@@ -28,11 +35,23 @@ class Fault(Enum):
     LOST_ANSWER = "the server does it, and the answer is lost"
     TRUNCATED = "the answer ends in the middle of its body"
     CONFLICT = "the answer is 409, the server does not see it"
+    UNKNOWN = "the answer is 501, as from a server without conditional puts that says so"
+    ACCEPTED = "a failed condition is answered as success, as by a server that knows none"
     SILENT = "no answer comes"
     DAMAGED = "a byte of the answer's body is wrong"
     DAMAGED_UPLOAD = "a byte of the request's body is wrong"
     OTHER_ETAG = "the ETag is no checksum"
     OTHER_ETAG_DAMAGED = "the ETag is no checksum, and a byte of the answer's body is wrong"
+
+
+_UNSEEN = {
+    Fault.RESET: b"",
+    Fault.BUSY: _BUSY,
+    Fault.CONFLICT: _CONFLICT,
+    Fault.UNKNOWN: _UNKNOWN,
+    Fault.SILENT: b"",
+}
+"""What is answered to a request that the server does not see."""
 
 
 class FaultyProxy:
@@ -82,17 +101,14 @@ class FaultyProxy:
                 await writer.wait_closed()
 
     async def _answer(self, fault: Fault, request: bytes) -> bytes:
-        match fault:
-            case Fault.RESET:
-                return b""
-            case Fault.BUSY:
-                return _BUSY
-            case Fault.CONFLICT:
-                return _CONFLICT
-            case Fault.SILENT:
-                await asyncio.sleep(2)
-                return b""
+        if fault is Fault.SILENT:
+            await asyncio.sleep(2)
+        if fault in _UNSEEN:
+            return _UNSEEN[fault]
         answer = await self._pass(_flip_last(request) if fault is Fault.DAMAGED_UPLOAD else request)
+        if fault is Fault.ACCEPTED and b" 412 " in answer.split(b"\r\n", 1)[0]:
+            body = request.split(b"\r\n\r\n", 1)[1]
+            return _ACCEPTED % hashlib.md5(body).hexdigest().encode()
         if fault in {Fault.OTHER_ETAG, Fault.OTHER_ETAG_DAMAGED}:
             answer = _ETAG.sub(rb"\g<1>" + b"0" * 32, answer)
         if fault in {Fault.DAMAGED, Fault.OTHER_ETAG_DAMAGED}:
@@ -102,7 +118,7 @@ class FaultyProxy:
 
     async def _pass(self, request: bytes) -> bytes:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream_port)
-        writer.write(request)
+        writer.write(request.replace(b"\r\n", b"\r\nConnection: close\r\n", 1))
         answer = await reader.read()
         writer.close()
         await writer.wait_closed()

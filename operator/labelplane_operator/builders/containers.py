@@ -12,7 +12,7 @@ from labelplane_operator.builders.probes import grpc_probes, metrics_probes
 from labelplane_operator.builders.queue_access import queue_mounts, queue_variables
 from labelplane_operator.builders.resources import Resources
 from labelplane_operator.builders.rule_files import rule_mounts, rule_variables
-from labelplane_operator.builders.storage import ca_mounts, storage_variables
+from labelplane_operator.builders.storage import ca_mounts, key_mounts, key_variables, storage_variables
 from labelplane_operator.builders.variables import cpu_limit, plain
 from labelplane_operator.builders.workloads import Workload
 
@@ -60,7 +60,11 @@ def service_container(job: LabelingJob, workload: Workload, platform: Platform) 
             image=workload.image,
             module=workload.module,
             resources=workload.resources.changed_by(workload.override.resources),
-            more_mounts=[*(rule_mounts(job) if workload.has_rules else ()), *queue_mounts(workload, platform)],
+            more_mounts=[
+                *key_mounts(job.spec.storage),
+                *(rule_mounts(job) if workload.has_rules else ()),
+                *queue_mounts(workload, platform),
+            ],
         ),
         "env": with_overrides(variables, workload.override.env),
         "ports": ports,
@@ -77,12 +81,9 @@ def connector_container(job: LabelingJob, platform: Platform) -> dict[str, Any]:
         image=platform.images.review,
         module="labelplane_review",
         resources=CONNECTOR_RESOURCES,
+        more_mounts=[*key_mounts(job.spec.storage), *connector_mounts(job)],
     )
-    return {
-        **container,
-        "volumeMounts": [*container["volumeMounts"], *connector_mounts(job)],
-        "env": [*_process_variables(job), *connector_variables(job, platform)],
-    }
+    return {**container, "env": [*_process_variables(job), *connector_variables(job, platform)]}
 
 
 def cleanup_container(job: LabelingJob, workload: Workload, platform: Platform) -> dict[str, Any]:
@@ -139,8 +140,9 @@ def labelplane_container(
 
 
 def _process_variables(job: LabelingJob) -> Iterator[dict[str, Any]]:
-    """Yield what every process of a job is told."""
+    """Yield what every process is told that lives as long as the job."""
     yield plain("TOKEN_FILE", f"{_RUN_FOLDER}/{TOKEN_KEY}")
+    yield from key_variables(job.spec.storage)
     yield from storage_and_libraries(job)
 
 

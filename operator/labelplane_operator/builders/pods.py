@@ -17,7 +17,7 @@ from labelplane_operator.builders.metadata import CLEANUP_COMPONENT, TRAINING_CO
 from labelplane_operator.builders.platform_settings import Platform
 from labelplane_operator.builders.queue_access import queue_volumes
 from labelplane_operator.builders.rule_files import rule_volumes
-from labelplane_operator.builders.storage import ca_volumes
+from labelplane_operator.builders.storage import ca_volumes, key_volumes
 from labelplane_operator.builders.training_containers import (
     IMAGE_SCRATCH_VOLUME,
     INPUT_VOLUME,
@@ -44,6 +44,7 @@ def pod_template(job: LabelingJob, workload: Workload, platform: Platform) -> di
         _SCRATCH,
         {"name": TOKEN_VOLUME, "secret": {"secretName": token_secret_name(job)}},
         *ca_volumes(job.spec.storage),
+        *key_volumes(job.spec.storage),
         *queue_volumes(workload, platform),
         *(rule_volumes(job) if workload.has_rules else ()),
     ]

@@ -7,11 +7,23 @@ from urllib.parse import urlsplit
 from labelplane_api.dataset import Storage
 from labelplane_operator.builders.variables import plain, secret
 
-__all__ = ["CA_VOLUME", "ca_mounts", "ca_volumes", "endpoint_address", "storage_variables", "url_address"]
+__all__ = [
+    "CA_VOLUME",
+    "ca_mounts",
+    "ca_volumes",
+    "endpoint_address",
+    "key_mounts",
+    "key_variables",
+    "key_volumes",
+    "storage_variables",
+    "url_address",
+]
 
 CA_VOLUME: Final = "storage-ca"
 _CA_FOLDER: Final = "/etc/labelplane/storage-ca"
 _CA_KEY: Final = "ca.crt"
+_KEYS_VOLUME: Final = "storage-keys"
+_KEYS_FOLDER: Final = "/etc/labelplane/storage-keys"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
@@ -44,6 +56,29 @@ def ca_mounts(storage: Storage) -> list[dict[str, Any]]:
     if not storage.ca_bundle_config_map:
         return []
     return [{"name": CA_VOLUME, "mountPath": _CA_FOLDER, "readOnly": True}]
+
+
+def key_variables(storage: Storage) -> Iterator[dict[str, Any]]:
+    """Yield where a container that lives long finds keys that follow the Secret.
+
+    They go before the variables of `storage_variables`, which let no container start without them: the kubelet then
+    says by name which Secret or key is missing, which it does not of a volume.
+    """
+    if storage.credentials_secret:
+        yield plain("S3_CREDENTIALS", _KEYS_FOLDER)
+
+
+def key_volumes(storage: Storage) -> list[dict[str, Any]]:
+    """Return the volume of those keys; none without a Secret."""
+    if not storage.credentials_secret:
+        return []
+    # A Secret that is missing must not keep the pod from its container, which says so.
+    return [{"name": _KEYS_VOLUME, "secret": {"secretName": storage.credentials_secret, "optional": True}}]
+
+
+def key_mounts(storage: Storage) -> list[dict[str, Any]]:
+    """Return where a container finds that volume."""
+    return [{"name": each["name"], "mountPath": _KEYS_FOLDER, "readOnly": True} for each in key_volumes(storage)]
 
 
 def endpoint_address(storage: Storage) -> tuple[str, int]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import html
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -13,20 +12,14 @@ from obstore import exceptions as theirs
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from labelplane_core.errors import (
-    AccessDenied,
     AlreadyExists,
-    BadKey,
     ChecksumMismatch,
     LabelplaneError,
     NoConditionalPut,
     ObjectNotFound,
     PreconditionFailed,
-    StoreError,
-    StoreNotFound,
-    StoreRefused,
-    StoreTimeout,
-    StoreUnavailable,
 )
+from labelplane_core.storage.obstore_errors import is_conflict, our_error
 from labelplane_core.storage.store import ObjectInfo, StoredObject, check_key, check_prefix
 
 __all__ = ["ObstoreStore", "RetryPolicy"]
@@ -34,26 +27,7 @@ __all__ = ["ObstoreStore", "RetryPolicy"]
 _Result = TypeVar("_Result")
 
 _MD5_ETAG = re.compile(r'"?[0-9a-f]{32}"?')
-_STATUS = re.compile(r"\bstatus: (\d{3})\b")
-_SAID = re.compile(r"<(?:Code|Message)>([^<]{1,200})<")
-_DAMAGED = re.compile(r"<Code>(?:BadDigest|XAmzContent\w+Mismatch)<")
-_CONFLICT = "ConditionalRequestConflict"
-"""S3's word for two conditional writes at once, of which neither is decided yet."""
-_TIMEOUT = re.compile(r"kind: Timeout|TimedOut|timed out")
-_KINDS: tuple[tuple[type[Exception], type[StoreError | BadKey], str], ...] = (
-    (theirs.AlreadyExistsError, AlreadyExists, "exists already"),
-    (theirs.PreconditionError, PreconditionFailed, "changed since it was read: read it again"),
-    (theirs.PermissionDeniedError, AccessDenied, "access denied: check what the credentials allow"),
-    (theirs.UnauthenticatedError, AccessDenied, "access denied: check the credentials"),
-    (theirs.NotSupportedError, NoConditionalPut, "the store does not support this kind of write"),
-    (NotImplementedError, NoConditionalPut, "the store does not support this kind of write"),
-    (theirs.InvalidPathError, BadKey, "the store does not take this key"),
-)
-
 _LARGE_BYTES = 1 << 20
-_SERVER_ERROR = 500
-_REQUEST_TIMEOUT = 408
-_TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +134,7 @@ class ObstoreStore:
                 for meta in page:
                     yield ObjectInfo(meta["path"], int(meta["size"]))
         except (theirs.BaseError, OSError, NotImplementedError) as error:
-            raise self._ours(folder, error) from error
+            raise our_error(folder, self._where, error) from error
 
     async def _write_if(self, key: str, data: bytes, *, mode: Any) -> str:
         """Write under a condition; a refusal of a retry that finds `data` standing is this call's own success."""
@@ -169,7 +143,7 @@ class ObstoreStore:
             try:
                 return await self._write(key, data, mode=mode)
             except (theirs.AlreadyExistsError, theirs.PreconditionError) as refusal:
-                if number == 1 or _CONFLICT in str(refusal):
+                if number == 1 or is_conflict(refusal):
                     raise
                 etag = await self._etag_of(key, data)
                 if etag is None:
@@ -231,36 +205,7 @@ class ObstoreStore:
         try:
             return await attempt(state.attempt_number)
         except (theirs.BaseError, OSError, NotImplementedError) as error:
-            raise self._ours(key, error) from error
-
-    def _ours(self, key: str, error: Exception) -> StoreError | BadKey:
-        """Return our error for one of obstore's."""
-        what, text = f"object {key!r} in {self._where}", str(error)
-        if _CONFLICT in text:
-            return StoreUnavailable(f"{what}: another write of it is under way")
-        if isinstance(error, FileNotFoundError | theirs.NotFoundError):
-            if "NoSuchBucket" in text:
-                return StoreNotFound(f"{self._where}: the bucket does not exist: make it, or correct the address")
-            return ObjectNotFound(f"{what} does not exist")
-        for kind, ours, message in _KINDS:
-            if isinstance(error, kind):
-                return ours(f"{what}: {message}")
-        return _from_response(what, text)
-
-
-def _from_response(what: str, text: str) -> StoreError:
-    """Judge an error that obstore does not class, by the HTTP status or the kind of failure in its text."""
-    first_line = text.split("\n", 1)[0].split(": <?xml", 1)[0][:300]
-    said = "; ".join([first_line, *map(html.unescape, _SAID.findall(text)[:2])])
-    status = _STATUS.search(text)
-    code = int(status.group(1)) if status else _SERVER_ERROR
-    if _TIMEOUT.search(text) or code == _REQUEST_TIMEOUT:
-        return StoreTimeout(f"{what}: no answer in time: {said}")
-    if _DAMAGED.search(text):
-        return ChecksumMismatch(f"{what} was damaged on the way: {said}")
-    if code < _SERVER_ERROR and code != _TOO_MANY_REQUESTS:
-        return StoreRefused(f"{what}: {said}")
-    return StoreUnavailable(f"{what}: {said}")
+            raise our_error(key, self._where, error) from error
 
 
 def _is_md5(etag: str | None) -> bool:

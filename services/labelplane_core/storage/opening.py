@@ -7,7 +7,9 @@ from urllib.parse import SplitResult, unquote, urlsplit
 
 from obstore.store import AzureStore, GCSStore, MemoryStore, S3Store
 
+from labelplane_core.clock import SystemClock
 from labelplane_core.errors import BadKey, StoreNotFound
+from labelplane_core.storage.credentials import FolderKeys, Keys
 from labelplane_core.storage.folder import FolderStore
 from labelplane_core.storage.obstore_store import ObstoreStore, RetryPolicy
 from labelplane_core.storage.readonly import ReadOnlyStore
@@ -23,7 +25,7 @@ __all__ = ["StoreOptions", "open_bucket", "open_store"]
 class StoreOptions:
     """How to reach object storage; a folder needs none of it.
 
-    Without keys, the client takes credentials from the environment as the cloud's own tools do.
+    Without keys and a folder of them, the client takes credentials from the environment as the cloud's own tools do.
 
     Attributes:
         endpoint: URL of an S3-compatible server (`https://host:port`); empty for the cloud's own.
@@ -32,6 +34,7 @@ class StoreOptions:
         access_key: Access key id (S3) or account name (Azure).
         secret_key: Secret key (S3) or account key (Azure); never shown.
         session_token: Token of temporary credentials.
+        credentials: Folder with the keys of S3, read again as they change (`FolderKeys`); it goes first.
         allow_http: Whether an endpoint without TLS is accepted.
         ca_bundle: PEM file of further certificate authorities to trust.
         connect_timeout_seconds: Bound on opening a connection.
@@ -45,6 +48,7 @@ class StoreOptions:
     access_key: str = ""
     secret_key: str = field(default="", repr=False)
     session_token: str = field(default="", repr=False)
+    credentials: Path | None = None
     allow_http: bool = False
     ca_bundle: Path | None = None
     connect_timeout_seconds: float = 5.0
@@ -97,7 +101,12 @@ def _folder(uri: str, parts: SplitResult, *, must_exist: bool) -> Path:
 def open_bucket(uri: str, *, options: StoreOptions) -> Any:
     """Return obstore's own store of an S3 bucket, its keys relative to the address' path; nothing is contacted yet."""
     parts = urlsplit(uri)
-    return S3Store(parts.netloc, config=cast("S3Config", _s3_config(options)), **_shared(parts, options))
+    config = cast("S3Config", _s3_config(parts.netloc, options))
+    if options.credentials is None:
+        return S3Store(parts.netloc, config=config, **_shared(parts, options))
+    keys = Keys(options.access_key, options.secret_key, options.session_token)
+    provider = FolderKeys(options.credentials, otherwise=keys, clock=SystemClock())
+    return S3Store(parts.netloc, config=config, credential_provider=provider, **_shared(parts, options))
 
 
 def _shared(parts: SplitResult, options: StoreOptions) -> dict[str, Any]:
@@ -138,7 +147,7 @@ def _client_options(options: StoreOptions) -> dict[str, Any]:
     return client
 
 
-def _s3_config(options: StoreOptions) -> dict[str, Any]:
+def _s3_config(bucket: str, options: StoreOptions) -> dict[str, Any]:
     config: dict[str, Any] = {
         "region": options.region,
         "virtual_hosted_style_request": not options.path_style,
@@ -146,13 +155,24 @@ def _s3_config(options: StoreOptions) -> dict[str, Any]:
         "checksum_algorithm": "SHA256",
         "conditional_put": "etag",
     }
-    named = {
-        "endpoint": options.endpoint,
-        "access_key_id": options.access_key,
-        "secret_access_key": options.secret_key,
-        "session_token": options.session_token,
-    }
+    named = {"endpoint": _endpoint_of(bucket, options)}
+    if options.credentials is None:
+        named |= {
+            "access_key_id": options.access_key,
+            "secret_access_key": options.secret_key,
+            "session_token": options.session_token,
+        }
     return config | {name: value for name, value in named.items() if value}
+
+
+def _endpoint_of(bucket: str, options: StoreOptions) -> str:
+    """Return where the bucket answers: the client puts it into the path by itself, and into the host name never."""
+    if options.path_style or not options.endpoint:
+        return options.endpoint
+    parts = urlsplit(options.endpoint)
+    if parts.netloc.startswith(f"{bucket}."):
+        return options.endpoint
+    return parts._replace(netloc=f"{bucket}.{parts.netloc}").geturl()
 
 
 def _azure_config(options: StoreOptions) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from labelplane_core.storage.store import ObjectStore
 
 __all__ = ["probe_conditional_put"]
 
+_ADVICE = "use a server with conditional puts, without which two processes could own one operation"
+
 
 async def probe_conditional_put(store: ObjectStore, *, key: str) -> None:
     """Check that a second create and a replace of an old version are refused; costs five small writes under `key`.
@@ -32,10 +34,10 @@ async def probe_conditional_put(store: ObjectStore, *, key: str) -> None:
 async def _expect_refused_create(store: ObjectStore, key: str) -> None:
     with contextlib.suppress(AlreadyExists):
         await store.create(key, b"2")
-        raise NoConditionalPut(f"the store let {key!r} be created twice: it ignores If-None-Match")
+        raise NoConditionalPut(f"the store let {key!r} be created twice: it ignores If-None-Match: {_ADVICE}")
 
 
 async def _expect_refused_replace(store: ObjectStore, key: str, old: str) -> None:
     with contextlib.suppress(PreconditionFailed):
         await store.replace(key, b"4", etag=old)
-        raise NoConditionalPut(f"the store let an old version of {key!r} be replaced: it ignores If-Match")
+        raise NoConditionalPut(f"the store let an old version of {key!r} be replaced: it ignores If-Match: {_ADVICE}")

@@ -1,61 +1,70 @@
 from collections.abc import AsyncIterator, Iterator
 from itertools import count
+from pathlib import Path
 
 import pytest
 from faulty_proxy import Fault, FaultyProxy
+from minio_server import MinioServer, running_minio
 from s3_server import S3Server, options_for, running_s3_server
 from store_conformance import StoreConformance
 
 from labelplane_core.errors import (
-    AccessDenied,
     AlreadyExists,
     ObjectNotFound,
     PreconditionFailed,
-    StoreNotFound,
     StoreRefused,
     StoreTimeout,
     StoreUnavailable,
 )
-from labelplane_core.storage import ObjectStore, StoredObject, open_store
+from labelplane_core.storage import ObjectStore, RetryPolicy, StoredObject, open_store
 
 _bucket_numbers = count()
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
-    with running_s3_server(tmp_path_factory.mktemp("s3")) as running:
+Server = S3Server | MinioServer
+
+
+@pytest.fixture(scope="module", params=[running_s3_server, running_minio], ids=["versitygw", "minio"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with request.param(tmp_path_factory.mktemp("s3") / "server") as running:
         yield running
 
 
 @pytest.fixture
-def bucket(server: S3Server) -> str:
+def bucket(server: Server) -> str:
     return server.make_bucket(f"bucket-{next(_bucket_numbers)}")
 
 
 @pytest.fixture
-async def proxy(server: S3Server) -> AsyncIterator[FaultyProxy]:
+async def proxy(server: Server) -> AsyncIterator[FaultyProxy]:
     async with FaultyProxy(server.port).running() as running:
         yield running
 
 
 @pytest.fixture
 def faulty(proxy: FaultyProxy, bucket: str) -> ObjectStore:
-    return open_store(bucket, options=options_for(proxy.endpoint, timeout_seconds=0.4))
+    return open_store(bucket, options=options_for(proxy.endpoint))
+
+
+def _impatient(proxy: FaultyProxy, bucket: str, *, seconds: float, attempts: int) -> ObjectStore:
+    """Return a store that soon gives up waiting for an answer; on a slow machine that may be one that would come."""
+    retry = RetryPolicy(attempts=attempts, first_seconds=0.01, max_seconds=0.05)
+    return open_store(bucket, options=options_for(proxy.endpoint, timeout_seconds=seconds, retry=retry))
 
 
 class TestS3Store(StoreConformance):
     @pytest.fixture
-    def store(self, server: S3Server, bucket: str) -> ObjectStore:
+    def store(self, server: Server, bucket: str) -> ObjectStore:
         return open_store(bucket, options=server.options)
 
 
 class TestS3StoreBelowAPrefix(StoreConformance):
     @pytest.fixture
-    def store(self, server: S3Server, bucket: str) -> ObjectStore:
+    def store(self, server: Server, bucket: str) -> ObjectStore:
         return open_store(f"{bucket}/team a/job", options=server.options)
 
 
-async def test_prefixes_keep_jobs_apart(server: S3Server, bucket: str) -> None:
+async def test_prefixes_keep_jobs_apart(server: Server, bucket: str) -> None:
     one = open_store(f"{bucket}/one", options=server.options)
     two = open_store(f"{bucket}/two", options=server.options)
     await one.put("a", b"1")
@@ -64,18 +73,21 @@ async def test_prefixes_keep_jobs_apart(server: S3Server, bucket: str) -> None:
     assert [info.key async for info in open_store(bucket, options=server.options).list()] == ["one/a"]
 
 
-async def test_object_arrives_as_a_plain_file_of_the_server(server: S3Server, bucket: str) -> None:
-    await open_store(bucket, options=server.options).put("a/b", b"hello")
+async def test_object_arrives_as_a_plain_file_of_a_server_that_keeps_files(tmp_path: Path) -> None:
+    with running_s3_server(tmp_path) as server:
+        await open_store(server.make_bucket("plain"), options=server.options).put("a/b", b"hello")
 
-    assert (server.buckets / bucket.removeprefix("s3://") / "a/b").read_bytes() == b"hello"
+        assert (server.buckets / "plain/a/b").read_bytes() == b"hello"
 
 
 @pytest.mark.parametrize(
     "fault", [Fault.RESET, Fault.BUSY, Fault.LOST_ANSWER, Fault.TRUNCATED, Fault.SILENT], ids=lambda f: f.value
 )
 async def test_two_faults_in_a_row_are_overcome_by_every_method(
-    proxy: FaultyProxy, faulty: ObjectStore, fault: Fault
+    proxy: FaultyProxy, faulty: ObjectStore, bucket: str, fault: Fault
 ) -> None:
+    if fault is Fault.SILENT:
+        faulty = _impatient(proxy, bucket, seconds=0.3, attempts=12)
     proxy.faults.extend([fault, fault])
     etag = await faulty.create("a", b"one")
     proxy.faults.extend([fault, fault])
@@ -176,14 +188,18 @@ async def test_lost_answer_of_a_replace_that_another_won_is_a_refusal(proxy: Fau
     ids=["reset", "busy", "silent"],
 )
 async def test_fault_that_stays_is_raised_after_a_bounded_number_of_calls(
-    proxy: FaultyProxy, faulty: ObjectStore, fault: Fault, want: type[Exception]
+    proxy: FaultyProxy, faulty: ObjectStore, bucket: str, fault: Fault, want: type[Exception]
 ) -> None:
+    attempts = 4
+    if fault is Fault.SILENT:
+        attempts = 2
+        faulty = _impatient(proxy, bucket, seconds=1.0, attempts=attempts)
     proxy.faults.extend([fault] * 10)
 
     with pytest.raises(want, match="'a'"):
         await faulty.get("a")
 
-    assert len(proxy.requests) == 4
+    assert len(proxy.requests) == attempts
 
 
 async def test_refusal_is_not_tried_again(proxy: FaultyProxy, faulty: ObjectStore) -> None:
@@ -200,24 +216,6 @@ async def test_listing_reports_a_fault(proxy: FaultyProxy, faulty: ObjectStore) 
         [info async for info in faulty.list()]
 
 
-async def test_absent_bucket_is_named(server: S3Server) -> None:
-    store = open_store("s3://no-such-bucket", options=server.options)
-
-    with pytest.raises(StoreNotFound, match="no-such-bucket"):
-        await store.get("a")
-    with pytest.raises(StoreNotFound, match="no-such-bucket"):
-        await store.put("a", b"1")
-
-
-async def test_wrong_secret_is_an_access_error_without_the_secret(server: S3Server, bucket: str) -> None:
-    store = open_store(bucket, options=options_for(server.endpoint, secret_key="hunter2"))
-
-    with pytest.raises(AccessDenied, match="credentials") as caught:
-        await store.put("a", b"1")
-
-    assert "hunter2" not in str(caught.value)
-
-
 async def test_unreachable_server_is_unavailable(bucket: str) -> None:
     store = open_store(bucket, options=options_for("http://127.0.0.1:1"))
 
@@ -225,7 +223,7 @@ async def test_unreachable_server_is_unavailable(bucket: str) -> None:
         await store.get("a")
 
 
-async def test_http_endpoint_is_refused_unless_allowed(server: S3Server, bucket: str) -> None:
+async def test_http_endpoint_is_refused_unless_allowed(server: Server, bucket: str) -> None:
     store = open_store(bucket, options=options_for(server.endpoint, allow_http=False))
 
     with pytest.raises((StoreUnavailable, StoreRefused)):

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from labelplane_core.settings import ProcessSettings, ServiceSettings
@@ -11,6 +13,12 @@ def test_temporary_credentials_reach_the_store() -> None:
     options = settings.store_options()
 
     assert (options.access_key, options.secret_key, options.session_token) == ("a", "s", "t")
+
+
+def test_a_folder_of_credentials_reaches_the_store() -> None:
+    settings = ProcessSettings.from_environment({"LABELPLANE_S3_CREDENTIALS": "/etc/keys"})
+
+    assert settings.store_options().credentials == Path("/etc/keys")
 
 
 @pytest.mark.parametrize(("text", "want"), [("", ()), ("team_rules", ("team_rules",)), (" a, b,", ("a", "b"))])

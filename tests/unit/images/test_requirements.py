@@ -19,8 +19,8 @@ PROGRAMS = {
     "small": ("labelplane_small.__main__",),
 }
 ON_TOP = frozenset({"torchvision", "transformers", "triton_python_backend_utils"})
-"""What is there where it is imported: encoders with pretrained weights are an image of one's own, and training names what it
-misses; the last is inside of Triton, whose Python backend runs our module."""
+"""What is there where it is imported: encoders with pretrained weights come with an image of one's own, and training
+names what it misses; the last is inside of Triton, whose Python backend runs our module."""
 
 
 def _required(image: str) -> set[str]:

@@ -396,6 +396,17 @@ def test_a_service_is_told_where_everything_lies_and_how_to_reach_it() -> None:
     }
 
 
+def test_what_lives_as_long_as_the_job_finds_keys_that_follow_their_secret() -> None:
+    children = CASES["small-with-a-crowd"].children()
+
+    for name in ("small", "connector"):
+        folder = variables(children, name)["LABELPLANE_S3_CREDENTIALS"]
+        mounts = {each["mountPath"]: each["name"] for each in container(children, name)["volumeMounts"]}
+        (spec,) = pod_specs(children)
+        volumes = {each["name"]: each for each in spec["volumes"]}
+        assert volumes[mounts[folder]]["secret"] == {"secretName": "s3-keys", "optional": True}
+
+
 def test_an_endpoint_without_tls_is_allowed_by_its_scheme() -> None:
     told = variables(ClusterJob(in_bucket().with_storage(endpoint="http://minio:9000")).children(), "small")
 
