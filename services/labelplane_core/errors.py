@@ -25,6 +25,7 @@ LabelplaneError
 │   ├── PreconditionFailed
 │   ├── NoConditionalPut
 │   ├── AccessDenied
+│   ├── StoreNotTrusted
 │   ├── StoreReadOnly
 │   ├── StoreFull                retryable
 │   ├── StoreUnavailable         retryable
