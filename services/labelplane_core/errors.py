@@ -93,6 +93,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreNotFound",
+    "StoreNotTrusted",
     "StoreReadOnly",
     "StoreRefused",
     "StoreTimeout",
