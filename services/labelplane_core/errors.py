@@ -25,6 +25,7 @@ LabelplaneError
 │   ├── PreconditionFailed
 │   ├── NoConditionalPut
 │   ├── AccessDenied
+│   ├── StoreNotTrusted
 │   ├── StoreReadOnly
 │   ├── StoreFull                retryable
 │   ├── StoreUnavailable         retryable
@@ -92,6 +93,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreNotFound",
+    "StoreNotTrusted",
     "StoreReadOnly",
     "StoreRefused",
     "StoreTimeout",
