@@ -49,9 +49,10 @@ def test_one_pod_and_a_pod_for_each_service_give_the_same_labels(jobs: Jobs) -> 
 def test_a_call_without_the_jobs_token_is_refused(jobs: Jobs) -> None:
     jobs.apply("points")
     jobs.wait("points", "DatasetReady")
-    address = jobs.user.get("service", "points", "-n", jobs.namespace)["spec"]["clusterIP"]
+    (pod,) = jobs.user.get("pods", "-n", jobs.namespace, "-l", "labelplane.io/job=points")["items"]
+    address = f"{pod['status']['podIP']}:50051"
 
-    with grpc.insecure_channel(f"{address}:50051") as channel, pytest.raises(grpc.RpcError) as refused:
+    with grpc.insecure_channel(address) as channel, pytest.raises(grpc.RpcError) as refused:
         pb_grpc.ReviewInboxServiceStub(channel).GetProgress(pb.GetProgressRequest(), timeout=30)
 
     assert refused.value.code() is grpc.StatusCode.UNAUTHENTICATED
