@@ -6,6 +6,7 @@ resolution is CoreDNS on the node's own address. Everything lies below one folde
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -116,6 +117,7 @@ def running_node(folder: Path, *, pause: Path) -> Iterator[OneNode]:
         finally:
             _remove_pods(node)
     _remove_control_groups()
+    shutil.rmtree(folder / "containerd-root", ignore_errors=True)  # gigabytes, where pytest keeps folders of three runs
 
 
 def _make_network() -> None:
@@ -309,7 +311,7 @@ def _kubeconfig(folder: Path, identity: NodeIdentity, who: str) -> Path:
 def _imported(node: OneNode, archive: Path) -> bool:
     try:
         node.load_image(archive)
-    except subprocess.CalledProcessError:
+    except RuntimeError:
         return False
     return True
 
@@ -370,4 +372,6 @@ def _until(holds: Callable[[], bool], what: str, node: OneNode, process: str) ->
 
 
 def _run(command: Sequence[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True)
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: {done.stdout}{done.stderr}")
