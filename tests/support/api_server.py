@@ -157,24 +157,20 @@ class ApiServer:
 @contextmanager
 def running_api_server(folder: Path) -> Iterator[ApiServer]:
     """Start etcd and an API server that keep everything below `folder`; both are stopped by their process ids."""
-    etcd, apiserver, openssl = (find_tool(name) for name in ("etcd", "kube-apiserver", "openssl"))
+    apiserver, openssl = (find_tool(name) for name in ("kube-apiserver", "openssl"))
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as started:
         client_port, peer_port, port = free_ports(3)
-        client, peer = (f"http://127.0.0.1:{number}" for number in (client_port, peer_port))
-        addresses = (
-            f"--listen-client-urls={client}",
-            f"--advertise-client-urls={client}",
-            f"--listen-peer-urls={peer}",
-            f"--initial-advertise-peer-urls={peer}",
-            f"--initial-cluster=default={peer}",
-        )
-        command = [etcd, f"--data-dir={folder / 'etcd'}", "--unsafe-no-fsync", "--log-level=warn", *addresses]
+        command = etcd_command(folder, client_port=client_port, peer_port=peer_port)
         process = started.enter_context(running(command, log=folder / "etcd.log"))
         _await(lambda: _answers(client_port, "/health"), process, log=folder / "etcd.log")
         token = secrets.token_hex(16)
         (folder / "tokens.csv").write_text(f"{token},test,test,system:masters\n")
-        arguments = [f"--etcd-servers={client}", f"--secure-port={port}", "--bind-address=127.0.0.1"]
+        arguments = [
+            f"--etcd-servers=http://127.0.0.1:{client_port}",
+            f"--secure-port={port}",
+            "--bind-address=127.0.0.1",
+        ]
         arguments += [
             *_identity(folder, openssl),
             f"--token-auth-file={folder / 'tokens.csv'}",
@@ -188,6 +184,22 @@ def running_api_server(folder: Path) -> Iterator[ApiServer]:
         started.callback(server.close)
         _await(lambda: _is_ready(server), process, log=folder / "apiserver.log")
         yield server
+
+
+def etcd_command(folder: Path, *, client_port: int, peer_port: int) -> list[str]:
+    """Return the command of an etcd on the loopback address, which trusts its disk to be as short-lived as a test."""
+    client, peer = (f"http://127.0.0.1:{port}" for port in (client_port, peer_port))
+    return [
+        find_tool("etcd"),
+        f"--data-dir={folder / 'etcd'}",
+        "--unsafe-no-fsync",
+        "--log-level=warn",
+        f"--listen-client-urls={client}",
+        f"--advertise-client-urls={client}",
+        f"--listen-peer-urls={peer}",
+        f"--initial-advertise-peer-urls={peer}",
+        f"--initial-cluster=default={peer}",
+    ]
 
 
 def _identity(folder: Path, openssl: str) -> list[str]:

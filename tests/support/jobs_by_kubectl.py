@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kubectl_and_helm import User
-from points_on_cluster import SECRET, Change, condition, point_job, write_bucket
-from s3_server import ACCESS_KEY, SECRET_KEY, S3Server
+from points_on_cluster import Change, condition, point_job, storage_secret, write_bucket
+from s3_server import S3Server
 
 Labels = dict[str, tuple[str, str, str]]
 Object = dict[str, Any]
@@ -25,13 +25,7 @@ class Jobs:
     def prepare(self) -> None:
         """Put the points into the bucket, and the credentials into the namespace."""
         write_bucket(self.s3, self.namespace)
-        secret = {
-            "apiVersion": "v1",
-            "kind": "Secret",
-            "metadata": {"name": SECRET, "namespace": self.namespace},
-            "stringData": {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
-        }
-        self.user.apply(secret)
+        self.user.apply(storage_secret(self.namespace))
 
     def apply(self, name: str, *changes: Change) -> None:
         self.user.apply(point_job(name, self.namespace, self.s3, self.namespace, *changes))

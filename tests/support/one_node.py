@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from api_server import ApiError, ApiServer
+from api_server import ApiError, ApiServer, etcd_command
 from node_identity import NodeIdentity, make_identity
 from real_parts import find_tool, running
 
@@ -92,7 +92,7 @@ def running_node(folder: Path, *, pause: Path) -> Iterator[OneNode]:
             environment = {"PATH": f"/usr/sbin:/sbin:{os.environ['PATH']}", "HOME": os.fspath(folder)}
             processes[name] = started.enter_context(running(command, log=log, environment=environment))
 
-        start("etcd", _etcd(folder))
+        start("etcd", etcd_command(folder, client_port=_ETCD_PORT, peer_port=_ETCD_PEER_PORT))
         start("apiserver", _apiserver(folder, identity))
         server = ApiServer(
             port=_API_PORT,
@@ -127,21 +127,6 @@ def _make_network() -> None:
     _run(["ip", "link", "set", "node0", "up"])
     _run(["ip", "route", "add", "default", "dev", "node0"])
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-
-
-def _etcd(folder: Path) -> list[str]:
-    client, peer = (f"http://127.0.0.1:{port}" for port in (_ETCD_PORT, _ETCD_PEER_PORT))
-    return [
-        find_tool("etcd"),
-        f"--data-dir={folder / 'etcd'}",
-        "--unsafe-no-fsync",
-        "--log-level=warn",
-        f"--listen-client-urls={client}",
-        f"--advertise-client-urls={client}",
-        f"--listen-peer-urls={peer}",
-        f"--initial-advertise-peer-urls={peer}",
-        f"--initial-cluster=default={peer}",
-    ]
 
 
 def _apiserver(folder: Path, identity: NodeIdentity) -> list[str]:

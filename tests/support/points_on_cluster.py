@@ -80,15 +80,19 @@ def point_job(name: str, namespace: str, s3: S3Server, bucket: str, *changes: Ch
     return fields
 
 
-def make_storage_secret(server: ApiServer, namespace: str) -> None:
-    """Make the Secret with the credentials of the S3 server."""
-    secret = {
+def storage_secret(namespace: str) -> Object:
+    """Return the Secret with the credentials of the S3 server."""
+    return {
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": SECRET, "namespace": namespace},
         "stringData": {"AWS_ACCESS_KEY_ID": ACCESS_KEY, "AWS_SECRET_ACCESS_KEY": SECRET_KEY},
     }
-    server.create(f"/api/v1/namespaces/{namespace}/secrets", secret)
+
+
+def make_storage_secret(server: ApiServer, namespace: str) -> None:
+    """Make the Secret with the credentials of the S3 server."""
+    server.create(f"/api/v1/namespaces/{namespace}/secrets", storage_secret(namespace))
 
 
 def jobs_path(namespace: str, name: str = "") -> str:
