@@ -23,8 +23,7 @@ def images() -> Path:
 @pytest.fixture(scope="session")
 def node(images: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneNode]:
     with running_node(tmp_path_factory.mktemp("node"), pause=images / "labelplane-pause.tar") as node:
-        for archive in sorted(images.glob("*.tar")):
-            node.load_image(archive)
+        node.load_images(images)
         yield node
 
 

@@ -15,7 +15,7 @@ def _kill(user: User, namespace: str, selector: str) -> None:
     user.kubectl("delete", "pods", "-n", namespace, "-l", selector, "--force", "--grace-period=0")
 
 
-def _is_whole(jobs: Jobs, name: str) -> None:
+def _assert_whole(jobs: Jobs, name: str) -> None:
     assert len(jobs.labels(name)) == 150
     assert jobs.get(name)["status"]["cost"]["votes"] == 72
 
@@ -28,7 +28,7 @@ def test_a_job_survives_the_death_of_its_pod_and_of_the_operator(jobs: Jobs) -> 
     _kill(jobs.user, SYSTEM, "app.kubernetes.io/name=labelplane")
 
     jobs.wait("points", "Complete")
-    _is_whole(jobs, "points")
+    _assert_whole(jobs, "points")
 
 
 def test_a_job_survives_the_eviction_of_its_pod(jobs: Jobs, node: OneNode) -> None:
@@ -41,7 +41,7 @@ def test_a_job_survives_the_eviction_of_its_pod(jobs: Jobs, node: OneNode) -> No
     node.server.create(f"/api/v1/namespaces/{jobs.namespace}/pods/{pod}/eviction", eviction)
 
     jobs.wait("points", "Complete")
-    _is_whole(jobs, "points")
+    _assert_whole(jobs, "points")
 
 
 def test_a_suspended_job_frees_its_pods_and_goes_on(jobs: Jobs) -> None:
@@ -54,7 +54,7 @@ def test_a_suspended_job_frees_its_pods_and_goes_on(jobs: Jobs) -> None:
     jobs.user.kubectl("labelplane", "resume", "points", "-n", jobs.namespace)
 
     jobs.wait("points", "Complete")
-    _is_whole(jobs, "points")
+    _assert_whole(jobs, "points")
 
 
 def test_a_job_goes_on_when_its_secret_is_repaired(jobs: Jobs) -> None:
@@ -66,7 +66,7 @@ def test_a_job_goes_on_when_its_secret_is_repaired(jobs: Jobs) -> None:
     jobs.user.apply({key: secret[key] for key in ("apiVersion", "kind", "data")} | {"metadata": _named(jobs)})
 
     jobs.wait("points", "Complete")
-    _is_whole(jobs, "points")
+    _assert_whole(jobs, "points")
 
 
 def _named(jobs: Jobs) -> dict[str, str]:

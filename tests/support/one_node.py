@@ -68,6 +68,11 @@ class OneNode:
         command = [find_tool("ctr"), "--address", str(self.folder / "containerd.sock"), "--namespace", "k8s.io"]
         _run([*command, "images", "import", os.fspath(archive)])
 
+    def load_images(self, folder: Path) -> None:
+        """Import the archives of a folder that hack/e2e-images has filled."""
+        for archive in sorted(folder.glob("*.tar")):
+            self.load_image(archive)
+
     def log(self, name: str) -> str:
         """Return what a process of the node has said."""
         return (self.folder / f"{name}.log").read_text(errors="replace")
